@@ -1,1 +1,101 @@
-//! .
+//! The use cases: one function for each thing that a person can do, and the one place that decides who may.
+//!
+//! REST handlers and server functions are thin adapters over these functions. Each takes the [`Service`], the
+//! [`Principal`] who asks, and a typed input from `common`; each answers a value from `common` or a [`Problem`].
+//! During server rendering a server function runs in-process, past every HTTP layer: what must hold for every
+//! caller therefore stands here.
+//!
+//! Two things need neither a `Service` nor a `Principal`, because nobody is there yet: [`Service::open`] and
+//! [`migrate`].
+
+pub mod checks;
+mod clock;
+pub mod connections;
+pub mod database;
+mod failure;
+pub mod findings;
+mod guests;
+pub mod health;
+pub mod jobs;
+mod principal;
+mod rate_limit;
+mod recording;
+mod single_flight;
+mod targets;
+
+use std::sync::Arc;
+
+use common::database::MigrationInfo;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+pub use clock::Clock;
+pub use principal::{Permission, Principal};
+pub use store::{ChunkInterval, KeyRing, KeyRingError, StoreConfig, StoreError};
+
+/// Everything a use case needs, built once in `main` and cheap to clone.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    store: store::Store,
+    prober: probe::Prober,
+    clock: Clock,
+    guests: guests::Guests,
+    tests: single_flight::Flights<targets::TargetKey, common::TestResult>,
+    latencies: single_flight::Flights<(targets::TargetKey, u32), common::Latency>,
+    readings: single_flight::Flights<(targets::TargetKey, bool), common::Health>,
+    rate: rate_limit::RateLimit,
+    jobs: jobs::Jobs,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+impl Service {
+    /// Opens the dashboard's own database (connects, migrates, checks the key) and makes the use cases ready.
+    pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
+        Self::open_with(config, probe::Prober::new(), Clock::system()).await
+    }
+
+    /// [`Service::open`] with a prober and a clock of one's own: for tests that need shorter limits or another time.
+    pub async fn open_with(config: StoreConfig, prober: probe::Prober, clock: Clock) -> Result<Self, StoreError> {
+        let store = store::Store::open(config).await?;
+        Ok(Self(Arc::new(Inner {
+            store,
+            prober,
+            guests: guests::Guests::default(),
+            tests: single_flight::Flights::default(),
+            latencies: single_flight::Flights::default(),
+            readings: single_flight::Flights::default(),
+            rate: rate_limit::RateLimit::new(clock.clone()),
+            jobs: jobs::Jobs::new(clock.clone()),
+            clock,
+        })))
+    }
+
+    /// Work that no person asks for, until `stop` is cancelled: purges what was deleted more than 30 s ago.
+    pub async fn run_background(&self, stop: CancellationToken) {
+        let every = tokio::time::interval(connections::PURGE_EVERY);
+        let mut ticks = futures::stream::unfold(every, |mut every| async move {
+            every.tick().await;
+            Some(((), every))
+        })
+        .boxed();
+        while let Some(Some(())) = stop.run_until_cancelled(ticks.next()).await {
+            connections::purge(self).await;
+        }
+    }
+
+    fn store(&self) -> &store::Store {
+        &self.0.store
+    }
+}
+
+/// Brings the database to this release's migrations without starting anything else: `pg-dashboard migrate`.
+pub async fn migrate(config: &StoreConfig) -> Result<MigrationInfo, StoreError> {
+    store::migrate(config).await
+}

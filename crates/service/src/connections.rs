@@ -1,0 +1,222 @@
+//! Add, change and delete connections.
+
+use std::time::Duration;
+
+use common::{
+    Connection, ConnectionId, ConnectionInput, Created, FieldError, Page, PasswordChange, Problem,
+    connection::ListQuery, list,
+};
+use sha2::{Digest, Sha256};
+use store::{Idempotency, Stored};
+
+use crate::{Permission, Principal, Service, checks, failure, health, targets};
+
+/// How often deleted connections whose 30 s are over are purged.
+pub(crate) const PURGE_EVERY: Duration = Duration::from_secs(5);
+/// The longest `Idempotency-Key`.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// One page of the connections, each with its last check and health.
+pub async fn list(service: &Service, who: &Principal, query: ListQuery) -> Result<Page<Connection>, Problem> {
+    who.require(Permission::Read)?;
+    if query.limit.is_some_and(|limit| !(1..=list::MAX_LIMIT).contains(&limit)) {
+        return Err(Problem::field("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
+    }
+    service.store().list(&query, service.0.clock.now()).await.map_err(failure::from_store)
+}
+
+/// One connection with its last check and health.
+pub async fn get(service: &Service, who: &Principal, id: ConnectionId) -> Result<Connection, Problem> {
+    who.require(Permission::Read)?;
+    service.store().get(id, service.0.clock.now()).await.map_err(failure::from_store)
+}
+
+/// Stores a connection and, unless told not to, tests it at once. A test that fails is told, and the connection
+/// is kept. The same `idempotency_key` with the same input answers the connection of the first time.
+pub async fn create(
+    service: &Service,
+    who: &Principal,
+    input: ConnectionInput,
+    idempotency_key: Option<String>,
+) -> Result<Created, Problem> {
+    who.require(Permission::Change)?;
+    check_root_certificate(&input)?;
+    let once = idempotency_key.map(|key| checked_key(key).map(|key| (key, fingerprint(&input)))).transpose()?;
+    if let Some((key, fingerprint)) = &once
+        && let Some(before) = created_before(service, who, key, fingerprint).await?
+    {
+        return Ok(before);
+    }
+    let once = once.as_ref().map(|(key, fingerprint)| (key.as_str(), *fingerprint));
+    let id = match service.store().insert(&input, service.0.clock.now(), once).await {
+        Ok(id) => id,
+        // The same request came twice at the same moment: the other one was first.
+        Err(store::StoreError::IdempotencyRace) => {
+            let (key, fingerprint) = once.unwrap_or_default();
+            let before = created_before(service, who, key, &fingerprint).await?;
+            return before.ok_or_else(failure::connection_not_found);
+        }
+        Err(error) => return Err(failure::from_store(error)),
+    };
+    tracing::info!(%id, "connection created");
+    let test = match input.test {
+        true => Some(first_test(service, id).await?),
+        false => None,
+    };
+    Ok(Created { connection: get(service, who, id).await?, test })
+}
+
+/// The test at creation. When it passes, a first health reading follows without anybody waiting for it.
+async fn first_test(service: &Service, id: ConnectionId) -> Result<common::TestResult, Problem> {
+    let target = targets::load(service, id).await?;
+    let test = checks::run(service, target.clone()).await?;
+    if test.ok {
+        let service = service.clone();
+        tokio::spawn(async move { health::take(&service, target, false).await });
+    }
+    Ok(test)
+}
+
+/// Replaces every field. A missing password keeps the stored one, unless that would send it somewhere else or
+/// over a weaker TLS.
+pub async fn update(
+    service: &Service,
+    who: &Principal,
+    id: ConnectionId,
+    input: ConnectionInput,
+) -> Result<Connection, Problem> {
+    who.require(Permission::Change)?;
+    check_root_certificate(&input)?;
+    let now = service.0.clock.now();
+    service
+        .store()
+        .update(id, &input, now, |stored| password_stays_where_it_was(stored, &input))
+        .await
+        .map_err(failure::from_store)?;
+    tracing::info!(%id, "connection changed");
+    get(service, who, id).await
+}
+
+/// Hides a connection at once. It can be restored for 30 s; then its secret and history are purged.
+pub async fn delete(
+    service: &Service,
+    who: &Principal,
+    id: ConnectionId,
+    version: Option<i32>,
+) -> Result<(), Problem> {
+    who.require(Permission::Change)?;
+    service.store().delete(id, version, service.0.clock.now()).await.map_err(failure::from_store)?;
+    tracing::info!(%id, "connection deleted");
+    Ok(())
+}
+
+/// Takes a delete back, within 30 s of it.
+pub async fn restore(service: &Service, who: &Principal, id: ConnectionId) -> Result<Connection, Problem> {
+    who.require(Permission::Change)?;
+    let restored = service.store().restore(id, service.0.clock.now()).await;
+    restored.map_err(|error| match error {
+        store::StoreError::NotFound => Problem::not_found("There is nothing left to restore.")
+            .with_hint("A deleted connection can be restored for 30 s. Add it again."),
+        error => failure::from_store(error),
+    })?;
+    tracing::info!(%id, "connection restored");
+    get(service, who, id).await
+}
+
+/// Purges what was deleted more than 30 s ago: row, secret and history.
+pub(crate) async fn purge(service: &Service) {
+    match service.store().purge(service.0.clock.now()).await {
+        Ok(0) => {}
+        Ok(purged) => tracing::info!(purged, "deleted connections purged"),
+        Err(error) => {
+            failure::from_store(error);
+        }
+    }
+}
+
+fn check_root_certificate(input: &ConnectionInput) -> Result<(), Problem> {
+    let Some(pem) = &input.ssl_root_cert else { return Ok(()) };
+    egress::tls::parse_root_certs(pem)
+        .map(drop)
+        .map_err(|error| Problem::field("ssl_root_cert", "certificate", error.to_string()))
+}
+
+/// Otherwise who may edit could send a stored secret to a host of theirs.
+fn password_stays_where_it_was(stored: &Stored, input: &ConnectionInput) -> Result<(), FieldError> {
+    if !stored.has_password || !matches!(input.password, PasswordChange::Keep) {
+        return Ok(());
+    }
+    let elsewhere = !stored.host.eq_ignore_ascii_case(&input.host)
+        || stored.port != input.port
+        || stored.username != input.username;
+    let weaker = input.ssl_mode.strength() < stored.ssl_mode.strength() || stored.ssl_root_cert != input.ssl_root_cert;
+    let changed = match (elsewhere, weaker) {
+        (true, _) => "Host, port or user has changed",
+        (false, true) => "The encryption has changed",
+        (false, false) => return Ok(()),
+    };
+    Err(failure::field(
+        "password",
+        "required",
+        &format!("{changed}: type the password again, so that the stored one is not sent anywhere new."),
+    ))
+}
+
+async fn created_before(
+    service: &Service,
+    who: &Principal,
+    key: &str,
+    fingerprint: &[u8; 32],
+) -> Result<Option<Created>, Problem> {
+    let known = service.store().idempotent(key, fingerprint, service.0.clock.now()).await;
+    match known.map_err(failure::from_store)? {
+        Idempotency::New => Ok(None),
+        Idempotency::Different => Err(Problem::new(
+            common::ProblemCode::Conflict,
+            "This Idempotency-Key was used for another request.",
+        )
+        .with_hint("Use a new key for each new request.")),
+        Idempotency::Same(id) => {
+            let connection = get(service, who, id).await?;
+            let test = connection.last_check.clone();
+            Ok(Some(Created { connection, test }))
+        }
+    }
+}
+
+fn checked_key(key: String) -> Result<String, Problem> {
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !key.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(Problem::field("Idempotency-Key", "format", "1 to 255 visible ASCII characters."));
+    }
+    Ok(key)
+}
+
+/// What makes two requests the same. The password is left out: a plain hash of it would be a way to guess it.
+fn fingerprint(input: &ConnectionInput) -> [u8; 32] {
+    let ConnectionInput {
+        name,
+        host,
+        port,
+        database_name,
+        username,
+        password,
+        ssl_mode,
+        ssl_root_cert,
+        region,
+        cloud_provider,
+        place,
+        tags,
+        notes,
+        check_interval_s,
+        paused,
+        let_sleep,
+        version,
+        test,
+    } = input;
+    let has_password = matches!(password, PasswordChange::Set(_));
+    let fields = serde_json::json!([
+        name, host, port, database_name, username, has_password, ssl_mode, ssl_root_cert, region, cloud_provider,
+        place, tags, notes, check_interval_s, paused, let_sleep, version, test
+    ]);
+    Sha256::digest(fields.to_string()).into()
+}

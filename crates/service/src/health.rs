@@ -1,0 +1,134 @@
+//! How healthy a database is: the last reading, or one taken now.
+
+use std::time::Duration;
+
+use common::{
+    ConnectionId, Health, Problem, Reason, Unavailable,
+    health::{AllHealth, HealthCounts, HealthStatus},
+};
+use futures::{StreamExt, stream};
+
+use crate::{Permission, Principal, Service, failure, recording, targets};
+
+/// How long a reading of all connections may take; what is missing by then says so.
+const ALL_LIMIT: Duration = Duration::from_secs(10);
+/// How many targets are read at the same time.
+const CONCURRENT_READINGS: usize = 16;
+
+/// The last reading, or one taken now where there is none. `fresh` always asks now, twice a second apart, so that
+/// rates are known.
+pub async fn read(service: &Service, who: &Principal, id: ConnectionId, fresh: bool) -> Result<Health, Problem> {
+    who.require(Permission::Read)?;
+    let target = targets::load(service, id).await?;
+    if !fresh && let Some((last, _)) = service.store().latest_health(id).await.map_err(failure::from_store)? {
+        return Ok(last);
+    }
+    who.require(Permission::Test)?;
+    service.0.rate.admit(id)?;
+    take(service, target, fresh).await
+}
+
+/// Takes a reading now and keeps it. Who asks while one is under way joins it.
+pub(crate) async fn take(
+    service: &Service,
+    loaded: targets::Loaded,
+    two_readings: bool,
+) -> Result<Health, Problem> {
+    let asking = service.clone();
+    let key = (loaded.key.clone(), two_readings);
+    let read = move || async move {
+        let target = match &loaded.target {
+            Ok(target) => target,
+            Err(error) => {
+                let test = targets::not_begun(&asking, loaded.id(), error.clone());
+                let health = probe::health::down(&test);
+                let reading = probe::HealthReading { health, counters: None, test };
+                recording::health(&asking, &reading).await;
+                return reading.health;
+            }
+        };
+        let previous = previous_counters(&asking, loaded.id()).await;
+        let reading = {
+            let _place = asking.0.guests.place(&target.host, target.port).await;
+            asking.0.prober.health(target, previous.as_ref(), two_readings).await
+        };
+        recording::health(&asking, &reading).await;
+        reading.health
+    };
+    service.0.readings.join(key, read).await.map_err(failure::from_lost)
+}
+
+/// The counters of the reading before. Without them rates are unavailable, which is no reason not to read.
+async fn previous_counters(service: &Service, id: ConnectionId) -> Option<probe::Counters> {
+    let (_, counters) = service.store().latest_health(id).await.ok().flatten()?;
+    serde_json::from_value(counters?).ok()
+}
+
+/// The last reading of every connection that is not paused; where there is none, one is taken now. All together
+/// within 10 s: what did not make it is `unknown`, with the reason.
+pub async fn read_all(service: &Service, who: &Principal) -> Result<AllHealth, Problem> {
+    who.require(Permission::Read)?;
+    who.require(Permission::Test)?;
+    let targets = targets::all(service).await?;
+    let mut known = service.store().all_latest_health().await.map_err(failure::from_store)?;
+    let (mut items, mut missing) = (Vec::new(), Vec::new());
+    for target in targets {
+        match known.remove(&target.id()) {
+            Some(health) => items.push(health),
+            None => missing.push(target),
+        }
+    }
+    let mut late: Vec<ConnectionId> = missing.iter().map(targets::Loaded::id).collect();
+    let readings = stream::iter(missing)
+        .map(|target| take(service, target, false))
+        .buffer_unordered(CONCURRENT_READINGS)
+        .take_until(tokio::time::sleep(ALL_LIMIT));
+    let mut readings = std::pin::pin!(readings);
+    while let Some(reading) = readings.next().await {
+        let health = reading?;
+        late.retain(|id| *id != health.connection_id);
+        items.push(health);
+    }
+    let mut unavailable = Unavailable::new();
+    for id in late {
+        unavailable.insert(id.to_string(), Reason::new("not_in_time"));
+        items.push(not_in_time(service, id));
+    }
+    items.sort_by_key(|health| health.connection_id);
+    Ok(AllHealth { summary: count(&items), items, unavailable })
+}
+
+fn not_in_time(service: &Service, id: ConnectionId) -> Health {
+    let reason = "There was no answer within the 10 s that a reading of all connections may take.";
+    Health {
+        connection_id: id,
+        status: HealthStatus::Unknown,
+        score: None,
+        checked_at: service.0.clock.now(),
+        duration_ms: ALL_LIMIT.as_secs_f64() * 1000.0,
+        server: Default::default(),
+        metrics: Default::default(),
+        checks: Vec::new(),
+        statements: Default::default(),
+        changes: Vec::new(),
+        error: None,
+        unavailable: ["server", "metrics", "score", "checks", "statements"]
+            .map(|field| (field.to_owned(), Reason::new(reason)))
+            .into(),
+    }
+}
+
+fn count(items: &[Health]) -> HealthCounts {
+    let mut counts = HealthCounts::default();
+    for health in items {
+        let slot = match health.status {
+            HealthStatus::Ok => &mut counts.ok,
+            HealthStatus::Warning => &mut counts.warning,
+            HealthStatus::Critical => &mut counts.critical,
+            HealthStatus::Down => &mut counts.down,
+            HealthStatus::Unknown => &mut counts.unknown,
+        };
+        *slot += 1;
+    }
+    counts
+}

@@ -1,0 +1,223 @@
+//! Work that outlives its request: progress, cancel, and a result that is still there after a reload.
+//!
+//! Jobs live in memory. They are about measuring, and every measurement is kept by itself; a restart loses the
+//! summary, not the results.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::TimeDelta;
+use common::{
+    Problem,
+    job::{Job, JobState},
+    test_result::AllRegions,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Clock, Permission, Principal, Service};
+
+/// How long a job that is over can be read.
+const KEPT: TimeDelta = TimeDelta::hours(1);
+
+/// The job `id` as it stands now.
+pub async fn get(service: &Service, who: &Principal, id: &str) -> Result<Job, Problem> {
+    who.require(Permission::Read)?;
+    service.0.jobs.get(id).ok_or_else(no_such_job)
+}
+
+/// Asks the job to stop. One that is over stays as it is.
+pub async fn cancel(service: &Service, who: &Principal, id: &str) -> Result<Job, Problem> {
+    who.require(Permission::Test)?;
+    service.0.jobs.cancel(id).ok_or_else(no_such_job)
+}
+
+fn no_such_job() -> Problem {
+    Problem::not_found("There is no such job.").with_hint("Jobs can be read for an hour after their end.")
+}
+
+/// All jobs, by id. Ids are UUIDs of version 7: not to be guessed, and in the order of their start.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    clock: Clock,
+    entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+}
+
+struct Entry {
+    job: Job,
+    cancel: CancellationToken,
+}
+
+/// What a job says of itself while it runs.
+pub(crate) struct Progress {
+    jobs: Jobs,
+    id: String,
+}
+
+impl Progress {
+    pub(crate) fn report(&self, done: usize, total: usize, message: String) {
+        self.jobs.change(&self.id, |job| {
+            job.progress_ratio = done as f64 / total.max(1) as f64;
+            job.message = message;
+        });
+    }
+}
+
+impl Jobs {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, entries: Arc::default() }
+    }
+
+    /// Starts `work`, or answers the job of this kind that is under way: the same work twice helps nobody.
+    pub(crate) fn start<F>(&self, kind: &str, work: impl FnOnce(Progress) -> F) -> Job
+    where
+        F: Future<Output = Result<AllRegions, Problem>> + Send + 'static,
+    {
+        let cancel = CancellationToken::new();
+        let job = {
+            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
+            entries.retain(|_, entry| entry.job.finished_at.is_none_or(|at| now - at < KEPT));
+            if let Some(entry) = entries.values().find(|entry| entry.job.kind == kind && !entry.job.state.is_over()) {
+                return entry.job.clone();
+            }
+            let job = Job {
+                id: uuid::Uuid::now_v7().to_string(),
+                kind: kind.to_owned(),
+                state: JobState::Running,
+                progress_ratio: 0.0,
+                message: "Started".to_owned(),
+                started_at: Some(now),
+                finished_at: None,
+                result: None,
+                error: None,
+            };
+            entries.insert(job.id.clone(), Entry { job: job.clone(), cancel: cancel.clone() });
+            job
+        };
+        let work = work(Progress { jobs: self.clone(), id: job.id.clone() });
+        let (jobs, id) = (self.clone(), job.id.clone());
+        tokio::spawn(async move {
+            let mut ended = Ended { jobs, id, outcome: None };
+            ended.outcome = Some(match cancel.run_until_cancelled(work).await {
+                Some(Ok(result)) => Outcome::Done(result),
+                Some(Err(problem)) => Outcome::Failed(problem),
+                None => Outcome::Cancelled,
+            });
+        });
+        job
+    }
+
+    fn get(&self, id: &str) -> Option<Job> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|entry| entry.job.clone())
+    }
+
+    fn cancel(&self, id: &str) -> Option<Job> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(id)?;
+        entry.cancel.cancel();
+        Some(entry.job.clone())
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Job)) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(id) {
+            change(&mut entry.job);
+        }
+    }
+}
+
+enum Outcome {
+    Done(AllRegions),
+    Failed(Problem),
+    Cancelled,
+}
+
+/// Writes down how a job ended, also when its work panicked.
+struct Ended {
+    jobs: Jobs,
+    id: String,
+    outcome: Option<Outcome>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let now = self.jobs.clock.now();
+        let outcome = self.outcome.take();
+        self.jobs.change(&self.id, |job| {
+            job.finished_at = Some(now);
+            match outcome {
+                Some(Outcome::Done(result)) => {
+                    job.state = JobState::Done;
+                    job.progress_ratio = 1.0;
+                    job.message = format!("{} tested, {} reached", result.tested, result.ok);
+                    job.result = Some(result);
+                }
+                Some(Outcome::Cancelled) => {
+                    job.state = JobState::Cancelled;
+                    job.message = "Cancelled".to_owned();
+                }
+                Some(Outcome::Failed(problem)) => {
+                    job.state = JobState::Failed;
+                    job.message = problem.detail.clone();
+                    job.error = Some(problem);
+                }
+                None => {
+                    job.state = JobState::Failed;
+                    job.message = "It ended unexpectedly. The log says why.".to_owned();
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing_tested() -> AllRegions {
+        AllRegions { tested: 0, ok: 0, regions: Vec::new(), duration_ms: 0.0 }
+    }
+
+    async fn ended(jobs: &Jobs, id: &str) -> Job {
+        loop {
+            let job = jobs.get(id).unwrap();
+            if job.state.is_over() {
+                return job;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_reports_and_keeps_its_result() {
+        let jobs = Jobs::new(Clock::system());
+        let job = jobs.start("all-regions", |progress| async move {
+            progress.report(1, 2, "1 of 2".to_owned());
+            Ok(nothing_tested())
+        });
+        assert_eq!(job.state, JobState::Running);
+        let over = ended(&jobs, &job.id).await;
+        assert_eq!((over.state, over.progress_ratio), (JobState::Done, 1.0));
+        assert_eq!(over.result, Some(nothing_tested()));
+    }
+
+    #[tokio::test]
+    async fn a_second_start_joins_the_one_under_way_and_cancel_ends_it() {
+        let jobs = Jobs::new(Clock::system());
+        let first = jobs.start("all-regions", |_| std::future::pending());
+        let second = jobs.start("all-regions", |_| std::future::pending());
+        assert_eq!(first.id, second.id);
+        jobs.cancel(&first.id).unwrap();
+        assert_eq!(ended(&jobs, &first.id).await.state, JobState::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failed_job() {
+        let jobs = Jobs::new(Clock::system());
+        let job = jobs.start("all-regions", |_| async { panic!("on purpose") });
+        assert_eq!(ended(&jobs, &job.id).await.state, JobState::Failed);
+    }
+}

@@ -1,0 +1,94 @@
+//! From a stored connection to something that can be asked.
+
+use common::{
+    ConnectionId, Phase, Problem, TestError, TestErrorKind, TestResult,
+    test_result::{Phases, TestKind},
+};
+use store::{StoreError, StoredTarget};
+
+use crate::{Service, failure};
+
+/// What a run is about: a connection as it was at one version. A changed connection is another target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct TargetKey {
+    pub(crate) id: ConnectionId,
+    version: i32,
+}
+
+/// A connection that is about to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) key: TargetKey,
+    pub(crate) region: Option<String>,
+    /// The target, or why its password cannot be read.
+    pub(crate) target: Result<probe::Target, TestError>,
+}
+
+impl Loaded {
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.key.id
+    }
+}
+
+/// The connection `id`, with its password opened.
+pub(crate) async fn load(service: &Service, id: ConnectionId) -> Result<Loaded, Problem> {
+    service.store().target(id).await.map(loaded).map_err(failure::from_store)
+}
+
+/// Every connection that is watched, with its password opened.
+pub(crate) async fn all(service: &Service) -> Result<Vec<Loaded>, Problem> {
+    let targets = service.store().all_targets().await.map_err(failure::from_store)?;
+    Ok(targets.into_iter().map(loaded).collect())
+}
+
+fn loaded(stored: StoredTarget) -> Loaded {
+    let key = TargetKey { id: stored.connection_id, version: stored.version };
+    let target = match stored.password {
+        Ok(password) => Ok(probe::Target {
+            connection_id: stored.connection_id,
+            host: stored.host,
+            port: stored.port,
+            database_name: stored.database_name,
+            username: stored.username,
+            password,
+            ssl_mode: stored.ssl_mode,
+            ssl_root_cert: stored.ssl_root_cert,
+        }),
+        Err(error) => Err(unreadable_password(&error)),
+    };
+    Loaded { key, region: stored.region, target }
+}
+
+fn unreadable_password(error: &StoreError) -> TestError {
+    tracing::warn!(%error, "a stored password cannot be opened");
+    TestError {
+        kind: TestErrorKind::Secret,
+        phase: Phase::Auth,
+        message: "The stored password cannot be opened with the present encryption key.".to_owned(),
+        hint: "Start the dashboard with the key it was stored with (DB_PASSWORD_ENCRYPTION_KEY), or edit the \
+               connection and type the password again."
+            .to_owned(),
+        sqlstate: None,
+    }
+}
+
+/// The result of a test that could not even begin.
+pub(crate) fn not_begun(service: &Service, id: ConnectionId, error: TestError) -> TestResult {
+    TestResult {
+        connection_id: id,
+        ok: false,
+        checked_at: service.0.clock.now(),
+        kind: TestKind::Full,
+        phases: Phases::default(),
+        total_ms: 0.0,
+        round_trip_ms: None,
+        address: None,
+        server_version: None,
+        server_version_num: None,
+        pooler: None,
+        backend_pid: None,
+        tls: None,
+        error: Some(error),
+        unavailable: Default::default(),
+    }
+}
