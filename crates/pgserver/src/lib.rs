@@ -1,1 +1,23 @@
-//! .
+//! Starts and stops real PostgreSQL servers. With `DATABASE_URL` unset the dashboard keeps its data in a PostgreSQL of
+//! its own ([`Embedded`]), so that nothing has to be installed or configured to try it; every test runs against
+//! servers started by the same code.
+
+mod account;
+mod binaries;
+mod cluster;
+mod copy;
+mod error;
+pub mod npm_package;
+mod os;
+mod password;
+mod postmaster_pid;
+mod process;
+
+pub use account::Account;
+pub use binaries::Binaries;
+pub use cluster::{NewCluster, single_user, write_hba, write_settings};
+pub use copy::copy_tree;
+pub use error::PgServerError;
+pub use os::Shutdown;
+pub use password::random_password;
+pub use process::{Launch, Running};

@@ -1,0 +1,93 @@
+//! The operating-system user that PostgreSQL runs as: ourselves, or, because it refuses root, `postgres` or `nobody`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::{AtPath, PgServerError};
+use crate::os::{self, Ids};
+
+/// Who runs PostgreSQL's programs and owns their folders.
+#[derive(Debug, Clone)]
+pub struct Account {
+    name: String,
+    switch_to: Option<Ids>,
+}
+
+impl Account {
+    /// For servers that this process starts: itself, unless it is root.
+    pub fn for_servers() -> Result<Account, PgServerError> {
+        if !os::is_root() {
+            let name = std::env::var("USER").unwrap_or_else(|_| "the current user".to_owned());
+            return Ok(Account { name, switch_to: None });
+        }
+        ["postgres", "nobody"]
+            .into_iter()
+            .find_map(|name| {
+                Some(Account { name: name.to_owned(), switch_to: Some(os::look_up_user(name)?) })
+            })
+            .ok_or(PgServerError::NoAccount)
+    }
+
+    /// Ourselves, root or not: for programs that do not mind.
+    pub(crate) fn ourselves() -> Account {
+        Account { name: "the current user".to_owned(), switch_to: None }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this is another user than the one we run as.
+    pub fn is_another(&self) -> bool {
+        self.switch_to.is_some()
+    }
+
+    /// `program` as this user, in `folder`, deaf to the environment variables that steer PostgreSQL.
+    pub fn command(&self, program: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        // messages in English: some are recognised
+        command.env("LC_ALL", "C").env_remove("LANGUAGE").current_dir(folder);
+        if let Some(ids) = self.switch_to {
+            os::run_as(&mut command, ids);
+        }
+        command
+    }
+
+    /// Makes a folder that only this user can enter, or repairs one that is there.
+    pub fn make_private_folder(&self, folder: &Path) -> Result<(), PgServerError> {
+        fs::create_dir_all(folder).at("make the folder", folder)?;
+        os::set_mode(folder, 0o700).at("set the permissions of", folder)?;
+        self.give(folder)
+    }
+
+    /// Gives one file or folder to this user.
+    pub fn give(&self, path: &Path) -> Result<(), PgServerError> {
+        match self.switch_to {
+            Some(ids) => os::give_to(path, ids).at("give to PostgreSQL's user", path),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a folder and all that is in it to this user.
+    pub fn give_tree(&self, folder: &Path) -> Result<(), PgServerError> {
+        self.give(folder)?;
+        if !self.is_another() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(folder).at("read the folder", folder)? {
+            let entry = entry.at("read the folder", folder)?;
+            if entry.file_type().at("look at", &entry.path())?.is_dir() {
+                self.give_tree(&entry.path())?;
+            } else {
+                self.give(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! A data directory: making one with `initdb`, its settings, and who may log in.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use common::text::clean;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::error::{AtPath, PgServerError};
+use crate::os;
+
+/// Our settings stand in a file of their own, so that `postgresql.conf` stays the administrator's, and
+/// `ALTER SYSTEM` still wins.
+const SETTINGS_FILE: &str = "dashboard.conf";
+
+/// What `initdb` is told.
+#[derive(Debug)]
+pub struct NewCluster<'a> {
+    /// Does not exist yet, or is empty; its parent must be reachable by the account.
+    pub data: &'a Path,
+    pub superuser: &'a str,
+    pub password: &'a SecretString,
+    /// Further options of `initdb`.
+    pub options: &'a [&'a str],
+}
+
+impl NewCluster<'_> {
+    /// Runs `initdb`: UTF-8, SCRAM for everybody. Takes about half a second.
+    pub fn make(&self, binaries: &Binaries, account: &Account) -> Result<(), PgServerError> {
+        account.make_private_folder(self.data)?;
+        let password_file = self.data.with_extension("initial-password");
+        write_private(&password_file, self.password.expose_secret(), account)?;
+        let output = account
+            .command(&binaries.initdb(), self.data)
+            .arg("--pgdata")
+            .arg(self.data)
+            .arg("--pwfile")
+            .arg(&password_file)
+            .args(["--username", self.superuser, "--auth", "scram-sha-256", "--encoding", "UTF8"])
+            .args(locale_options(binaries.major))
+            .args(self.options)
+            .stdin(Stdio::null())
+            .output();
+        fs::remove_file(&password_file).at("remove", &password_file)?;
+        check("initdb", output.at("run", &binaries.initdb())?)?;
+        let conf = self.data.join("postgresql.conf");
+        let mut text = fs::read_to_string(&conf).at("read", &conf)?;
+        text.push_str(&format!(
+            "\n# the dashboard's own settings, written at each start\ninclude_if_exists = '{SETTINGS_FILE}'\n"
+        ));
+        fs::write(&conf, text).at("write", &conf)
+    }
+}
+
+/// The same order of texts everywhere, whatever locales the system has. From 17 on PostgreSQL brings a UTF-8 locale
+/// of its own, in which `lower('Ä')` is `ä` (PostgreSQL docs 23.1.4).
+fn locale_options(major: u32) -> &'static [&'static str] {
+    if major >= 17 {
+        &["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    } else {
+        &["--locale", "C"]
+    }
+}
+
+/// Writes our settings, for the next start.
+pub fn write_settings(
+    data: &Path,
+    settings: &[(String, String)],
+    account: &Account,
+) -> Result<(), PgServerError> {
+    let lines: String =
+        settings.iter().map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect();
+    let file = data.join(SETTINGS_FILE);
+    write_private(&file, &lines, account)
+}
+
+/// Writes who may log in, from where, and how (`pg_hba.conf`).
+pub fn write_hba(data: &Path, lines: &str, account: &Account) -> Result<(), PgServerError> {
+    write_private(&data.join("pg_hba.conf"), lines, account)
+}
+
+/// Runs SQL on a stopped cluster, one statement a line. No login, no network: for what must be so before the first start.
+pub fn single_user(
+    binaries: &Binaries,
+    account: &Account,
+    data: &Path,
+    database: &str,
+    sql: &str,
+) -> Result<(), PgServerError> {
+    let mut command = account.command(&binaries.postgres(), data);
+    command
+        .args(["--single", "-j", "-c", "exit_on_error=on", "-c", "log_min_messages=fatal", "-D"])
+        .arg(data)
+        .arg(database)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().at("run", &binaries.postgres())?;
+    if let Some(mut input) = child.stdin.take() {
+        // with -j a statement ends at a semicolon before an empty line
+        for statement in sql.lines() {
+            writeln!(input, "{statement}\n").at("write to", &binaries.postgres())?;
+        }
+    }
+    check("postgres --single", child.wait_with_output().at("run", &binaries.postgres())?)
+}
+
+/// A file that only `account` reads (mode 0600), replaced as a whole.
+pub(crate) fn write_private(file: &Path, text: &str, account: &Account) -> Result<(), PgServerError> {
+    let new = file.with_extension("new");
+    // made anew each time, so that its mode holds before the first byte is in it
+    if new.exists() {
+        fs::remove_file(&new).at("remove", &new)?;
+    }
+    let mut open = fs::OpenOptions::new().write(true).create_new(true).open(&new).at("make", &new)?;
+    os::set_mode(&new, 0o600).at("set the permissions of", &new)?;
+    account.give(&new)?;
+    open.write_all(text.as_bytes()).and_then(|()| open.sync_all()).at("write", &new)?;
+    drop(open);
+    fs::rename(&new, file).at("write", file)
+}
+
+fn check(program: &'static str, output: Output) -> Result<(), PgServerError> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let said =
+        String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr })
+            .into_owned();
+    Err(PgServerError::Program { program, output: format!("{}: {}", output.status, clean(&said, 1_000)) })
+}

@@ -1,0 +1,116 @@
+//! Linux, macOS and the BSDs.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal};
+
+use super::{Ids, Shutdown};
+
+pub(crate) const EXE_SUFFIX: &str = "";
+/// Whether this crate can look after a server of its own here.
+pub(crate) const EMBEDDED_WORKS: bool = true;
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The ids of a user by `/etc/passwd`.
+pub(crate) fn look_up_user(name: &str) -> Option<Ids> {
+    parse_passwd(&fs::read_to_string("/etc/passwd").ok()?, name)
+}
+
+fn parse_passwd(passwd: &str, name: &str) -> Option<Ids> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (user, _password, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        (user == name).then(|| Some(Ids { uid: id(uid)?, gid: id(gid)? }))?
+    })
+}
+
+/// An id as `/etc/passwd` writes it; macOS writes `nobody` as -2.
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().or_else(|| text.parse::<i32>().ok().map(i32::cast_unsigned))
+}
+
+/// Lets `command` run under `ids`. The supplementary groups of root go as well (std does that).
+pub(crate) fn run_as(command: &mut Command, ids: Ids) {
+    command.uid(ids.uid).gid(ids.gid);
+}
+
+/// Its own process group: Ctrl-C in the terminal reaches the dashboard only, which then stops the server in order.
+pub(crate) fn own_group(command: &mut Command) {
+    command.process_group(0);
+}
+
+pub(crate) fn give_to(path: &Path, ids: Ids) -> io::Result<()> {
+    chown(path, Some(ids.uid), Some(ids.gid))
+}
+
+pub(crate) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+pub(crate) fn symlink(original: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(original, link)
+}
+
+pub(crate) fn signal(pid: u32, how: Shutdown) -> io::Result<()> {
+    let signal = match how {
+        Shutdown::Fast => Signal::INT,
+        Shutdown::Immediate => Signal::QUIT,
+        Shutdown::Kill => Signal::KILL,
+    };
+    Ok(rustix::process::kill_process(pid_of(pid)?, signal)?)
+}
+
+/// Whether a process with this id is there (also one that we may not signal, also a zombie).
+pub(crate) fn is_alive(pid: u32) -> bool {
+    match pid_of(pid).map(rustix::process::test_kill_process) {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => error == rustix::io::Errno::PERM,
+        Err(_) => false,
+    }
+}
+
+fn pid_of(pid: u32) -> io::Result<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+/// What a process was started with, where the system tells.
+pub(crate) fn command_line(pid: u32) -> Option<String> {
+    if let Ok(bytes) = fs::read(format!("/proc/{pid}/cmdline")) {
+        return Some(String::from_utf8_lossy(&bytes).replace('\0', " "));
+    }
+    let ps = Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid.to_string()]).output().ok()?;
+    ps.status.success().then(|| String::from_utf8_lossy(&ps.stdout).into_owned())
+}
+
+/// The folder that a process works in; PostgreSQL's is its data directory. Linux only.
+pub(crate) fn working_folder(pid: u32) -> Option<std::path::PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_in_passwd_also_with_a_negative_id() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nnobody:*:-2:-2:Unprivileged:/var/empty:/usr/bin/false\npostgres:x:101:104::/:/bin/sh\n";
+        assert_eq!(parse_passwd(passwd, "postgres"), Some(Ids { uid: 101, gid: 104 }));
+        assert_eq!(parse_passwd(passwd, "nobody"), Some(Ids { uid: u32::MAX - 1, gid: u32::MAX - 1 }));
+        assert_eq!(parse_passwd(passwd, "post"), None);
+    }
+
+    #[test]
+    fn this_process_is_alive_and_impossible_ids_are_not() {
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(0));
+        assert!(!is_alive(u32::MAX));
+    }
+}
