@@ -1,1 +1,28 @@
-//! .
+//! The Leptos interface: pages, components, and the server functions that the pages call.
+//!
+//! It is compiled twice: under `ssr` into the server, which renders the first paint with the data in it, and under
+//! `hydrate` into the browser's WebAssembly, which makes the same markup respond. It holds no business rule and no
+//! SQL: a page calls a server function ([`rpc`]), and that calls one use case of `service`.
+//!
+//! What `server` puts into the context of every page and server function: `service::Service`,
+//! `service::Principal`, [`Theme`] and, after a form that was posted without JavaScript, a [`FormOutcome`].
+
+// Views are deeply nested types.
+#![recursion_limit = "256"]
+
+mod clock;
+pub mod components;
+mod navigation;
+mod outcome;
+pub mod pages;
+mod root;
+pub mod rpc;
+mod shell;
+mod theme;
+
+pub use clock::{Ago, Moment, use_now};
+pub use navigation::query_string;
+pub use outcome::{FormOutcome, use_form_outcome};
+pub use root::App;
+pub use shell::shell;
+pub use theme::Theme;

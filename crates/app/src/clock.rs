@@ -1,0 +1,77 @@
+//! What time it is, the same on the server and in the browser while the page wakes up.
+//!
+//! The server's time travels with the page; the browser shows it first (so that both render the same words) and
+//! then ticks on, once a second.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use common::units;
+use leptos::prelude::*;
+
+/// A browser's clock that is off by more than this is corrected to the server's.
+const TOLERATED_SKEW: TimeDelta = TimeDelta::seconds(5);
+
+#[derive(Clone, Copy)]
+struct Clock(ReadSignal<DateTime<Utc>>);
+
+/// Starts the clock for everything below.
+pub(crate) fn provide_clock() {
+    let start = SharedValue::new(wall_clock).into_inner();
+    let (now, set_now) = signal(start);
+    provide_context(Clock(now));
+    Effect::new(move |_| {
+        let skew = start - wall_clock();
+        let offset = if skew.abs() > TOLERATED_SKEW { skew } else { TimeDelta::zero() };
+        let tick = move || set_now.set(wall_clock() + offset);
+        if let Ok(interval) = set_interval_with_handle(tick, Duration::from_secs(1)) {
+            on_cleanup(move || interval.clear());
+        }
+    });
+}
+
+/// The time by the server's clock; changes every second once the page is awake.
+pub fn use_now() -> Signal<DateTime<Utc>> {
+    let Clock(now) = expect_context();
+    now.into()
+}
+
+#[cfg(feature = "ssr")]
+fn wall_clock() -> DateTime<Utc> {
+    std::time::SystemTime::now().into()
+}
+
+#[cfg(not(feature = "ssr"))]
+fn wall_clock() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(js_sys::Date::now() as i64).unwrap_or_default()
+}
+
+/// How long ago something was: `9 s`, `29 min`. Hovering tells the time itself.
+#[component]
+pub fn Ago(
+    at: DateTime<Utc>,
+    /// What follows the span, such as `" ago"`.
+    #[prop(optional)]
+    suffix: &'static str,
+) -> impl IntoView {
+    let now = use_now();
+    let words = move || {
+        let seconds = (now.get() - at).num_milliseconds() as f64 / 1000.0;
+        format!("{}{suffix}", units::ago(seconds))
+    };
+    view! {
+        <time class="nowrap" datetime=at.to_rfc3339() title=utc(at)>
+            {words}
+        </time>
+    }
+}
+
+/// A point in time: `2026-05-04 14:03:07 UTC`.
+#[component]
+pub fn Moment(at: DateTime<Utc>) -> impl IntoView {
+    view! { <time class="nowrap" datetime=at.to_rfc3339()>{utc(at)}</time> }
+}
+
+fn utc(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

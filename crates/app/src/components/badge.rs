@@ -1,0 +1,25 @@
+//! Small labels: a fact with its meaning in colour, and a person's own tags.
+
+use leptos::prelude::*;
+
+use super::{Icon, IconName, Tone};
+
+/// A fact in a few words, such as "TLS 1.3, verified". With a `tone` it is coloured; the words must say the same.
+#[component]
+pub fn Badge(
+    #[prop(optional)] tone: Option<Tone>,
+    #[prop(optional)] icon: Option<IconName>,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <span class=tone.map_or("badge", Tone::badge_class)>
+            {icon.map(|name| view! { <Icon name/> })} {children()}
+        </span>
+    }
+}
+
+/// A tag that a person gave.
+#[component]
+pub fn Tag(#[prop(into)] name: String) -> impl IntoView {
+    view! { <span class="badge badge--plain">{name}</span> }
+}

@@ -1,0 +1,87 @@
+//! The last checks as bars: the newest on the right; the worse, the taller; no check is a dot.
+
+use common::{Heartbeat, HeartbeatStatus};
+use leptos::prelude::*;
+
+/// How many bars there is room for.
+const PLACES: usize = 30;
+/// From one bar to the next, in units of the drawing (180 × 20).
+const STEP: usize = 6;
+
+/// The last 30 checks, oldest first in `heartbeats`. One path for each status keeps a long list of rows light.
+#[component]
+pub fn Beats(heartbeats: Vec<Heartbeat>) -> impl IntoView {
+    let newest = &heartbeats[heartbeats.len().saturating_sub(PLACES)..];
+    let (up, degraded, down, none) = (
+        path(newest, HeartbeatStatus::Up, "6.5V13.5"),
+        path(newest, HeartbeatStatus::Degraded, "4.5V15.5"),
+        path(newest, HeartbeatStatus::Down, "2V18"),
+        path(newest, HeartbeatStatus::None, "10h.01"),
+    );
+    view! {
+        <svg
+            class="beats"
+            viewBox="0 0 180 20"
+            preserveAspectRatio="xMaxYMid slice"
+            role="img"
+            aria-label=in_words(newest)
+        >
+            <path d=up></path>
+            <path class="beats__warn" d=degraded></path>
+            <path class="beats__crit" d=down></path>
+            <path class="beats__off" d=none></path>
+        </svg>
+    }
+}
+
+fn path(heartbeats: &[Heartbeat], status: HeartbeatStatus, stroke: &str) -> String {
+    let first = PLACES - heartbeats.len();
+    let of_status = heartbeats.iter().enumerate().filter(|(_, beat)| beat.status == status);
+    of_status.map(|(place, _)| format!("M{} {stroke}", STEP / 2 + STEP * (first + place))).collect()
+}
+
+fn in_words(heartbeats: &[Heartbeat]) -> String {
+    if heartbeats.is_empty() {
+        return "No checks yet".to_owned();
+    }
+    let count = |status| heartbeats.iter().filter(|beat| beat.status == status).count();
+    let parts: Vec<String> = [
+        (count(HeartbeatStatus::Up), "ok"),
+        (count(HeartbeatStatus::Degraded), "degraded"),
+        (count(HeartbeatStatus::Down), "failed"),
+        (count(HeartbeatStatus::None), "not made"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}"))
+    .collect();
+    format!("Last {} checks: {}", heartbeats.len(), parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn beats(statuses: &[HeartbeatStatus]) -> Vec<Heartbeat> {
+        statuses
+            .iter()
+            .map(|&status| Heartbeat { at: DateTime::UNIX_EPOCH, status, round_trip_ms: None })
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_check_stands_at_the_right_edge() {
+        let two = beats(&[HeartbeatStatus::Up, HeartbeatStatus::Down]);
+        assert_eq!(path(&two, HeartbeatStatus::Up, "6.5V13.5"), "M171 6.5V13.5");
+        assert_eq!(path(&two, HeartbeatStatus::Down, "2V18"), "M177 2V18");
+    }
+
+    #[test]
+    fn the_bars_are_told_in_words() {
+        let some = beats(&[HeartbeatStatus::Up, HeartbeatStatus::Up, HeartbeatStatus::Down]);
+        assert_eq!(in_words(&some), "Last 3 checks: 2 ok, 1 failed");
+        assert_eq!(in_words(&[]), "No checks yet");
+    }
+}

@@ -1,0 +1,42 @@
+//! The parts that pages are made of, one file each, in the look of `style/`.
+//!
+//! None of them asks the server for anything: they show what they are given.
+
+mod badge;
+mod beats;
+mod button;
+mod code;
+mod dialog;
+mod empty;
+mod field;
+mod finding;
+mod icon;
+mod notice;
+mod panel;
+mod phases;
+mod quantity;
+mod ring;
+mod skeleton;
+mod status;
+mod tile;
+mod toast;
+
+pub use badge::{Badge, Tag};
+pub use beats::Beats;
+pub use button::Button;
+pub use code::{CodeBlock, CopyButton};
+pub use dialog::Dialog;
+pub use empty::Empty;
+pub use field::{Field, SelectField, TextArea, TextField, error_id, hint_id};
+pub use finding::FindingCard;
+pub use icon::{Icon, IconName, Logo};
+pub use notice::{Notice, ProblemNotice};
+pub use panel::Panel;
+pub use phases::PhasesBar;
+pub use quantity::{Bytes, Count, Millis, Percent, Unknown};
+pub use ring::Ring;
+pub use skeleton::Skeleton;
+pub use status::{Shape, StatusShape, Tone};
+pub use tile::{Tile, Tiles};
+pub(crate) use toast::ToastRegion;
+pub use toast::{Toasts, Undo};

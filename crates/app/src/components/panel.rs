@@ -1,0 +1,24 @@
+//! A box with a heading: what a page is divided into.
+
+use leptos::prelude::*;
+
+/// A section with a heading. `actions` stand at the right end of the head.
+#[component]
+pub fn Panel(
+    /// Unique on the page; the heading gets `<id>-h`.
+    id: &'static str,
+    #[prop(into)] title: Signal<String>,
+    #[prop(optional, into)] actions: Option<ViewFn>,
+    children: Children,
+) -> impl IntoView {
+    let actions = actions.map(|actions| view! { <div class="row row__end">{actions.run()}</div> });
+    view! {
+        <section class="panel" id=id aria-labelledby=format!("{id}-h")>
+            <div class="panel__head">
+                <h2 id=format!("{id}-h")>{title}</h2>
+                {actions}
+            </div>
+            {children()}
+        </section>
+    }
+}

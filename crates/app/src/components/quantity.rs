@@ -1,0 +1,44 @@
+//! Numbers with their unit set small, and the dash for what is not known.
+
+use common::units::{self, Quantity};
+use leptos::prelude::*;
+
+/// A value that is not known. The reason should stand beside it; as a `title` it is at least one hover away.
+#[component]
+pub fn Unknown(#[prop(optional, into)] reason: Option<String>) -> impl IntoView {
+    view! { <span class="muted" title=reason>"–"</span> }
+}
+
+fn shown(quantity: Option<Quantity>) -> AnyView {
+    match quantity {
+        Some(Quantity { number, unit: "" }) => view! { <span class="num">{number}</span> }.into_any(),
+        Some(Quantity { number, unit }) => {
+            view! { <span class="num">{number} " " <span class="unit">{unit}</span></span> }.into_any()
+        }
+        None => view! { <Unknown/> }.into_any(),
+    }
+}
+
+/// Milliseconds, or a dash.
+#[component]
+pub fn Millis(#[prop(into)] ms: Option<f64>) -> impl IntoView {
+    shown(ms.map(units::millis))
+}
+
+/// Bytes in powers of 1024, or a dash.
+#[component]
+pub fn Bytes(#[prop(into)] bytes: Option<i64>) -> impl IntoView {
+    shown(bytes.map(units::bytes))
+}
+
+/// A count, or a dash.
+#[component]
+pub fn Count(#[prop(into)] count: Option<i64>) -> impl IntoView {
+    shown(count.map(units::count))
+}
+
+/// A ratio as per cent, or a dash.
+#[component]
+pub fn Percent(#[prop(into)] ratio: Option<f64>) -> impl IntoView {
+    shown(ratio.map(|ratio| Quantity { number: units::percent(ratio), unit: "%" }))
+}

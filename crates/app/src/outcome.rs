@@ -1,0 +1,28 @@
+//! What came of a form that was posted without JavaScript, on its way back into the same page.
+
+use common::{ConnectionDraft, Latency, Problem, RequestSecret};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// `server` puts one into the context when it renders a page again after a posted form: what was typed (the
+/// password emptied), what is wrong with it, or what was measured.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FormOutcome {
+    pub draft: ConnectionDraft,
+    pub problem: Option<Problem>,
+    pub latency: Option<Latency>,
+}
+
+impl FormOutcome {
+    /// A form that was refused.
+    pub fn refused(mut draft: ConnectionDraft, problem: Problem) -> Self {
+        draft.password = RequestSecret::default();
+        Self { draft, problem: Some(problem), latency: None }
+    }
+}
+
+/// The outcome that this page was rendered with. Call it once while a page is built, on the server and in the
+/// browser alike: it travels with the page, so that both see the same.
+pub fn use_form_outcome() -> Option<FormOutcome> {
+    SharedValue::new(use_context::<FormOutcome>).into_inner()
+}

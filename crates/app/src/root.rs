@@ -1,0 +1,112 @@
+//! The root of the interface: the frame that stays (rail, top bar, messages) and the routes inside it.
+
+use leptos::{html, prelude::*};
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    Lazy, SsrMode,
+    components::{A, Route, Router, Routes},
+    hooks::use_location,
+    path,
+};
+
+use crate::{
+    clock::provide_clock,
+    components::{Icon, IconName, Logo, ToastRegion, Toasts},
+    pages::{
+        connection::ConnectionPage,
+        connection_form::{EditConnectionPage, NewConnectionPage},
+        delete::DeletePage,
+        not_found::NotFoundPage,
+        overview::OverviewPage,
+    },
+    theme::ThemeSwitch,
+};
+
+/// The whole interface. Pages are rendered completely before they are sent: without JavaScript a page must be whole, and
+/// its status (404, 503) is known only once its data is there.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_clock();
+    Toasts::provide();
+    view! {
+        <Title formatter=|page: String| format!("{page} · pg-dashboard")/>
+        <Router>
+            // `external`: the browser itself moves the focus; the router would only scroll.
+            <a class="skip" href="#main" rel="external">"Skip to content"</a>
+            <Rail/>
+            <TopBar/>
+            <Main>
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id") view=ConnectionPage ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/delete") view=DeletePage ssr=SsrMode::Async/>
+                </Routes>
+            </Main>
+        </Router>
+        <ToastRegion/>
+    }
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    view! {
+        <nav class="rail" aria-label="Main">
+            <A href="/" exact=true attr:class="rail__brand">
+                <Logo/>
+                <span class="rail__text">"pg-dashboard"</span>
+            </A>
+            <ul class="rail__list">
+                <li>
+                    <A href="/" exact=true attr:class="rail__item" attr:title="Overview">
+                        <Icon name=IconName::Overview/>
+                        <span class="rail__text">"Overview"</span>
+                    </A>
+                </li>
+            </ul>
+            <ul class="rail__list rail__list--end">
+                <li>
+                    <a class="rail__item" href="/docs" rel="external" title="API">
+                        <Icon name=IconName::Book/>
+                        <span class="rail__text">"API"</span>
+                    </a>
+                </li>
+            </ul>
+        </nav>
+    }
+}
+
+#[component]
+fn TopBar() -> impl IntoView {
+    view! {
+        <header class="top">
+            <a class="top__brand" href="/">
+                <Logo/>
+                <span>"pg-dashboard"</span>
+            </a>
+            <div class="top__end">
+                <a class="btn btn--quiet only-s" href="/docs" rel="external">"API"</a>
+                <ThemeSwitch/>
+            </div>
+        </header>
+    }
+}
+
+/// Where pages appear. Going to another page moves the focus here, so that a keyboard or a screen reader starts there.
+#[component]
+fn Main(children: Children) -> impl IntoView {
+    let main = NodeRef::<html::Main>::new();
+    let path = use_location().pathname;
+    Effect::new(move |before: Option<String>| {
+        let now = path.get();
+        if before.is_some_and(|before| before != now)
+            && let Some(main) = main.get_untracked()
+        {
+            let _ = main.focus();
+        }
+        now
+    });
+    view! { <main class="page" id="main" tabindex="-1" node_ref=main>{children()}</main> }
+}

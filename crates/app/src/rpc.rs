@@ -1,0 +1,204 @@
+//! The server functions: what a page asks the server. Each calls one use case of `service` and nothing else.
+//!
+//! They are public endpoints under `/rpc`, always POST with JSON; `server` checks `Host` and `Origin` before them. During
+//! server rendering they run in the same process.
+
+use common::{
+    Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Page, Problem, ProblemCode, TestResult,
+    connection::ListQuery, database::DatabaseSummary, health::Finding, job::Job, test_result::AllRegions,
+};
+use leptos::{
+    prelude::*,
+    server_fn::{
+        codec::{Json, JsonEncoding},
+        error::{FromServerFnError, ServerFnErrorErr},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+/// What went wrong: the same problem, as the same JSON, as REST answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RpcError(pub Problem);
+
+impl FromServerFnError for RpcError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let mut problem = match error {
+            // The browser's and the framework's own words help nobody who reads the page.
+            ServerFnErrorErr::Request(_) => Problem {
+                title: "The dashboard does not answer".to_owned(),
+                ..Problem::new(ProblemCode::Internal, "The request did not reach the server.")
+            },
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
+                Problem::new(ProblemCode::Malformed, "This page and the server do not understand each other.")
+            }
+            _ => Problem::new(ProblemCode::Internal, "The server's answer cannot be read."),
+        };
+        problem.hint = Some("Check that the dashboard runs, then load this page again.".to_owned());
+        Self(problem)
+    }
+}
+
+impl From<Problem> for RpcError {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl std::fmt::Display for RpcError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for RpcError {}
+
+/// A test of all connections: the results, or the job that collects them when there are many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestAllAnswer {
+    Done(AllRegions),
+    Job(Job),
+}
+
+/// Who calls, and the status of what they are told.
+#[cfg(feature = "ssr")]
+mod caller {
+    use common::{FieldError, Problem, ProblemCode};
+    use http::{HeaderName, HeaderValue, StatusCode};
+    use leptos::prelude::use_context;
+    use leptos_axum::ResponseOptions;
+    use service::{Principal, Service};
+
+    use super::RpcError;
+
+    pub(super) fn caller() -> Result<(Service, Principal), RpcError> {
+        match (use_context::<Service>(), use_context::<Principal>()) {
+            (Some(service), Some(principal)) => Ok((service, principal)),
+            _ => Err(answer(Problem::new(ProblemCode::Internal, "The server function was called without its context."))),
+        }
+    }
+
+    pub(super) fn invalid(fields: Vec<FieldError>) -> RpcError {
+        answer(Problem::validation(fields))
+    }
+
+    /// Sets the problem's status on the response; a server function would answer 500 otherwise.
+    pub(super) fn answer(problem: Problem) -> RpcError {
+        if let Some(response) = use_context::<ResponseOptions>() {
+            if let Ok(status) = StatusCode::from_u16(problem.status) {
+                response.set_status(status);
+            }
+            if let Some(seconds) = problem.retry_after_s
+                && let Ok(value) = HeaderValue::from_str(&seconds.to_string())
+            {
+                response.insert_header(HeaderName::from_static("retry-after"), value);
+            }
+        }
+        RpcError(problem)
+    }
+}
+#[cfg(feature = "ssr")]
+use caller::{answer, caller, invalid};
+
+#[server(prefix = "/rpc", endpoint = "list_connections", input = Json, output = Json)]
+pub async fn list_connections(query: ListQuery) -> Result<Page<Connection>, RpcError> {
+    let (service, principal) = caller()?;
+    service::connections::list(&service, &principal, query).await.map_err(answer)
+}
+
+#[server(prefix = "/rpc", endpoint = "get_connection", input = Json, output = Json)]
+pub async fn get_connection(id: ConnectionId) -> Result<Connection, RpcError> {
+    let (service, principal) = caller()?;
+    service::connections::get(&service, &principal, id).await.map_err(answer)
+}
+
+/// Stores the connection and tests it. It is stored whether or not the test passes.
+#[server(prefix = "/rpc", endpoint = "create_connection", input = Json, output = Json)]
+pub async fn create_connection(draft: ConnectionDraft) -> Result<Created, RpcError> {
+    let (service, principal) = caller()?;
+    let input = draft.parse().map_err(invalid)?;
+    service::connections::create(&service, &principal, input, None).await.map_err(answer)
+}
+
+#[server(prefix = "/rpc", endpoint = "update_connection", input = Json, output = Json)]
+pub async fn update_connection(id: ConnectionId, draft: ConnectionDraft) -> Result<Connection, RpcError> {
+    let (service, principal) = caller()?;
+    let input = draft.parse().map_err(invalid)?;
+    service::connections::update(&service, &principal, id, input).await.map_err(answer)
+}
+
+/// Hides the connection at once; it can be restored for 30 s.
+#[server(prefix = "/rpc", endpoint = "delete_connection", input = Json, output = Json)]
+pub async fn delete_connection(id: ConnectionId, version: Option<i32>) -> Result<(), RpcError> {
+    let (service, principal) = caller()?;
+    service::connections::delete(&service, &principal, id, version).await.map_err(answer)
+}
+
+#[server(prefix = "/rpc", endpoint = "restore_connection", input = Json, output = Json)]
+pub async fn restore_connection(id: ConnectionId) -> Result<Connection, RpcError> {
+    let (service, principal) = caller()?;
+    service::connections::restore(&service, &principal, id).await.map_err(answer)
+}
+
+/// Connects anew, step by step. A database that cannot be reached is a result, not an error.
+#[server(prefix = "/rpc", endpoint = "test_connection", input = Json, output = Json)]
+pub async fn test_connection(id: ConnectionId) -> Result<TestResult, RpcError> {
+    let (service, principal) = caller()?;
+    service::checks::test(&service, &principal, id).await.map_err(answer)
+}
+
+/// `rounds` (1 to 100) of `select 1` on one session.
+#[server(name = MeasureLatency, prefix = "/rpc", endpoint = "latency", input = Json, output = Json)]
+pub async fn latency(id: ConnectionId, rounds: u32) -> Result<Latency, RpcError> {
+    let (service, principal) = caller()?;
+    service::checks::latency(&service, &principal, id, rounds).await.map_err(answer)
+}
+
+/// The last reading, or with `fresh` a new one (two readings a second apart, for the rates).
+#[server(name = ReadHealth, prefix = "/rpc", endpoint = "health", input = Json, output = Json)]
+pub async fn health(id: ConnectionId, fresh: bool) -> Result<Health, RpcError> {
+    let (service, principal) = caller()?;
+    service::health::read(&service, &principal, id, fresh).await.map_err(answer)
+}
+
+/// What needs a person, worst first.
+#[server(name = ListFindings, prefix = "/rpc", endpoint = "findings", input = Json, output = Json)]
+pub async fn findings(limit: u32) -> Result<Page<Finding>, RpcError> {
+    let (service, principal) = caller()?;
+    let query =
+        service::findings::FindingQuery { severity: None, connection_id: None, limit: Some(limit), cursor: None };
+    service::findings::list(&service, &principal, query).await.map_err(answer)
+}
+
+/// All connections in a few numbers.
+#[server(name = ReadSummary, prefix = "/rpc", endpoint = "summary", input = Json, output = Json)]
+pub async fn summary() -> Result<DatabaseSummary, RpcError> {
+    let (service, principal) = caller()?;
+    service::database::summary(&service, &principal).await.map_err(answer)
+}
+
+/// Tests every connection that is not paused.
+#[server(name = TestAll, prefix = "/rpc", endpoint = "test_all", input = Json, output = Json)]
+pub async fn test_all() -> Result<TestAllAnswer, RpcError> {
+    let (service, principal) = caller()?;
+    let done = service::checks::all_regions(&service, &principal).await.map_err(answer)?;
+    Ok(match done {
+        service::checks::AllRegionsAnswer::Done(all) => TestAllAnswer::Done(all),
+        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(job),
+    })
+}
+
+#[server(name = GetJob, prefix = "/rpc", endpoint = "job", input = Json, output = Json)]
+pub async fn job(id: String) -> Result<Job, RpcError> {
+    let (service, principal) = caller()?;
+    service::jobs::get(&service, &principal, &id).await.map_err(answer)
+}
+
+#[server(name = CancelJob, prefix = "/rpc", endpoint = "cancel_job", input = Json, output = Json)]
+pub async fn cancel_job(id: String) -> Result<Job, RpcError> {
+    let (service, principal) = caller()?;
+    service::jobs::cancel(&service, &principal, &id).await.map_err(answer)
+}
