@@ -4,7 +4,8 @@
 //! that has only Rust. Each step looks first whether it is needed, says what it does and how long that takes, and is
 //! quick the second time. `just` recipes and `.ci/run` call these same commands.
 
-#![allow(clippy::print_stdout, reason = "talking to the person at the terminal is what this program is for")]
+#[macro_use]
+mod say;
 
 mod commands;
 mod debian;

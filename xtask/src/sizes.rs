@@ -25,10 +25,10 @@ pub(crate) fn report() -> Outcome {
         return Err(Stop::new("target/site/pkg has no compressed files: this is not a release build"));
     }
     assets.sort_by_key(|asset| (!asset.first, std::cmp::Reverse(asset.brotli_bytes)));
-    println!("\n{:<44} {:>10} {:>10}", "", "raw", "brotli");
+    say!("\n{:<44} {:>10} {:>10}", "", "raw", "brotli");
     for asset in &assets {
         let when = if asset.first { "first" } else { "later" };
-        println!(
+        say!(
             "{:<44} {:>10} {:>10}  {when}",
             asset.name,
             kilobytes(asset.raw_bytes),
@@ -47,7 +47,7 @@ pub(crate) fn report() -> Outcome {
 fn against_budget(what: &str, bytes: u64, budget: u64) -> bool {
     let within = bytes <= budget;
     let verdict = if within { "within" } else { "OVER" };
-    println!("{what}: {} brotli, {verdict} the budget of {}", kilobytes(bytes), kilobytes(budget));
+    say!("{what}: {} brotli, {verdict} the budget of {}", kilobytes(bytes), kilobytes(budget));
     within
 }
 

@@ -7,7 +7,7 @@ use crate::stop::{Outcome, Stop};
 pub(crate) fn run(names: &[String]) -> Outcome {
     match names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] | ["web"] => {
-            println!("web: sizes of a release build of the page\n");
+            say!("web: sizes of a release build of the page\n");
             build::run(true)
         }
         _ => Err(Stop::new("usage: cargo xtask bench [web]")),

@@ -11,7 +11,7 @@ use crate::stop::{Outcome, Stop, While};
 pub(crate) fn setup() -> Outcome {
     let (example, file) = (paths::in_root(".env.example"), paths::in_root(".env"));
     if file.exists() {
-        println!(".env is there already, and stays as it is");
+        say!(".env is there already, and stays as it is");
         return Ok(());
     }
     let text = fs::read_to_string(&example).doing("reading .env.example")?;
@@ -22,19 +22,19 @@ pub(crate) fn setup() -> Outcome {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).doing("closing .env to others")?;
     }
-    println!("wrote .env: every setting with its default, none of which has to be changed");
+    say!("wrote .env: every setting with its default, none of which has to be changed");
     Ok(())
 }
 
 pub(crate) fn check() -> Outcome {
     let example = fs::read_to_string(paths::in_root(".env.example")).doing("reading .env.example")?;
     let Ok(text) = fs::read_to_string(paths::in_root(".env")) else {
-        println!("no .env: all settings have their defaults (`cargo xtask setup-env` writes one)");
+        say!("no .env: all settings have their defaults (`cargo xtask setup-env` writes one)");
         return Ok(());
     };
     let problems = problems(&text, &example);
     if problems.is_empty() {
-        println!(".env: {} settings, all known", names(&text, false).len());
+        say!(".env: {} settings, all known", names(&text, false).len());
         return Ok(());
     }
     Err(Stop::new(format!("in .env:\n  {}", problems.join("\n  "))))

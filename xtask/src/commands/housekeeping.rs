@@ -9,20 +9,20 @@ use crate::{debian, tools};
 
 pub(crate) fn info() -> Outcome {
     let commit = run::answer(run::program("git").args(["describe", "--always", "--dirty"]));
-    println!("pg-dashboard      {}", commit.as_deref().unwrap_or("(no git)"));
+    say!("pg-dashboard      {}", commit.as_deref().unwrap_or("(no git)"));
     for line in tools::report() {
-        println!("{line}");
+        say!("{line}");
     }
     let found = |program: Option<std::path::PathBuf>| {
         program.map_or_else(|| "not there".to_owned(), |path| path.display().to_string())
     };
-    println!("Chromium          {}", found(debian::chromium()));
-    println!("pgbouncer         {}", found(paths::find_program(&["pgbouncer"])));
+    say!("Chromium          {}", found(debian::chromium()));
+    say!("pgbouncer         {}", found(paths::find_program(&["pgbouncer"])));
     let env_file = if paths::in_root(".env").is_file() { "there" } else { "none: all defaults" };
-    println!(".env              {env_file}");
+    say!(".env              {env_file}");
     for (what, folder) in [("built", "target"), ("npm packages", "node_modules")] {
         let there = if paths::in_root(folder).is_dir() { folder } else { "none" };
-        println!("{what:<17} {there}");
+        say!("{what:<17} {there}");
     }
     Ok(())
 }
@@ -34,7 +34,7 @@ pub(crate) fn clean() -> Outcome {
         let path = paths::in_root(folder);
         if path.exists() {
             fs::remove_dir_all(&path).doing(format_args!("removing {folder}"))?;
-            println!("removed {folder}");
+            say!("removed {folder}");
         }
     }
     Ok(())

@@ -36,12 +36,12 @@ What sub-commands print is in target/xtask/*.log.";
 /// Runs the command that the arguments name.
 pub(crate) fn dispatch(arguments: &[String]) -> Outcome {
     let Some((command, rest)) = arguments.split_first() else {
-        println!("{HELP}");
+        say!("{HELP}");
         return Ok(());
     };
     match command.as_str() {
         "--help" | "-h" | "help" => {
-            println!("{HELP}");
+            say!("{HELP}");
             Ok(())
         }
         "setup" => setup::run(Flags::of(rest, &["--tests"])?.has("--tests")),

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     setup::for_a_build(&mut plan);
     plan.step("pg-dashboard and its page", move |line| site::build(line, profile));
     plan.run()?;
-    println!("starting pg-dashboard; Ctrl-C stops it");
+    say!("starting pg-dashboard; Ctrl-C stops it");
     become_program(run::program(paths::dashboard(profile == Profile::Release)).args(for_dashboard))
 }
 

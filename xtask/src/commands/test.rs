@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     setup::for_a_build(&mut plan);
     setup::for_the_tests(&mut plan);
     if full {
-        node_packages::add_more_servers(&mut plan);
+        node_packages::add_all_servers(&mut plan);
     }
     if all {
         lint::add_format_check(&mut plan);
@@ -60,6 +60,7 @@ fn rust_tests(line: &mut Line, full: bool, names: &[String]) -> Outcome {
     let mut tests = nextest(&["run"]);
     tests.args(["--no-fail-fast", "--no-tests=fail"]).args(names);
     if full {
+        tests.env("PG_TEST_NODE_MODULES", paths::in_root(node_packages::ALL_SERVERS));
         tests.env("PG_DASHBOARD_TESTS", "full");
     }
     run::shown(&mut tests)
