@@ -1,1 +1,33 @@
-//! .
+//! Where the dashboard may connect, and how: resolve once, guard the address, dial, encrypt.
+//!
+//! Every PostgreSQL connection of the dashboard, to a monitored database or to its own, goes through
+//! [`connect`], so that the rules stand in one place:
+//!
+//! - A name is resolved once, and what it resolved to is what is guarded and dialled: an answer that changes
+//!   in between (DNS rebinding) finds nothing to change ([`guard`]).
+//! - Whether to encrypt, and what the server must prove, is decided by a pure function of the mode and the
+//!   address actually reached ([`policy`]).
+//! - TLS is negotiated here, before `tokio-postgres` sees the stream: its own modes know no verification, and
+//!   one of them falls back to plain text ([`negotiate`], [`tls`]).
+//!
+//! Deliberately absent: passwords. Nothing of this crate ever sees one.
+
+mod connect;
+mod dial;
+mod error;
+pub mod guard;
+pub mod negotiate;
+pub mod peer;
+pub mod policy;
+pub mod postgres;
+mod resolve;
+mod stream;
+pub mod tls;
+
+pub use connect::{Connected, Destination, connect, connect_again};
+pub use error::{Cause, ConnectError};
+pub use guard::Denied;
+pub use peer::Peer;
+pub use policy::{Demand, Encryption};
+pub use stream::{Socket, Stream};
+pub use tls::{CertificateFault, RootCertError, crypto_provider, parse_root_certs};
