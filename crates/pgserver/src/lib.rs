@@ -20,4 +20,4 @@ pub use copy::copy_tree;
 pub use error::PgServerError;
 pub use os::Shutdown;
 pub use password::random_password;
-pub use process::{Launch, Running};
+pub use process::{Launch, Running, free_port};

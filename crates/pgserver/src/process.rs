@@ -100,7 +100,7 @@ impl Launch<'_> {
 }
 
 /// A port of 127.0.0.1 that nobody listens on now.
-fn free_port() -> Result<u16, PgServerError> {
+pub fn free_port() -> Result<u16, PgServerError> {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(address.at("listen on", Path::new("127.0.0.1"))?.port())
 }

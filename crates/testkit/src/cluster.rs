@@ -220,7 +220,7 @@ impl Drop for Cluster {
     }
 }
 
-fn private(file: &Path) {
+pub(crate) fn private(file: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -9,6 +9,8 @@
 
 pub mod certs;
 mod cluster;
+pub mod faulty;
+pub mod pgbouncer;
 mod template;
 mod version;
 mod watchdog;
