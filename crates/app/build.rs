@@ -4,7 +4,7 @@
 use std::{env, fmt::Write as _, fs, path::Path, process};
 
 /// Variant and file name in `node_modules/lucide-static/icons`.
-const ICONS: [(&str, &str); 27] = [
+const ICONS: [(&str, &str); 28] = [
     ("ArrowLeft", "arrow-left"),
     ("Book", "book-open"),
     ("Busy", "loader-circle"),
@@ -23,6 +23,7 @@ const ICONS: [(&str, &str); 27] = [
     ("Info", "info"),
     ("Lock", "lock"),
     ("LockOpen", "lock-open"),
+    ("Minus", "minus"),
     ("Overview", "layout-dashboard"),
     ("Pin", "map-pin"),
     ("Plus", "plus"),

@@ -3,6 +3,7 @@
 //! None of them asks the server for anything: they show what they are given.
 
 mod badge;
+mod bar;
 mod beats;
 mod button;
 mod code;
@@ -22,6 +23,7 @@ mod tile;
 mod toast;
 
 pub use badge::{Badge, Tag};
+pub use bar::Bar;
 pub use beats::Beats;
 pub use button::Button;
 pub use code::{CodeBlock, CopyButton};

@@ -2,21 +2,23 @@
 
 use leptos::prelude::*;
 
-/// A section with a heading. `actions` stand at the right end of the head.
+/// A section with a heading. `note` stands beside it, `actions` at the right end of the head.
 #[component]
 pub fn Panel(
     /// Unique on the page; the heading gets `<id>-h`.
     id: &'static str,
     #[prop(into)] title: Signal<String>,
+    #[prop(optional, into)] note: Option<ViewFn>,
     #[prop(optional, into)] actions: Option<ViewFn>,
     children: Children,
 ) -> impl IntoView {
+    let note = note.map(|note| view! { <span class="small muted">{note.run()}</span> });
     let actions = actions.map(|actions| view! { <div class="row row__end">{actions.run()}</div> });
     view! {
         <section class="panel" id=id aria-labelledby=format!("{id}-h")>
             <div class="panel__head">
                 <h2 id=format!("{id}-h")>{title}</h2>
-                {actions}
+                {note} {actions}
             </div>
             {children()}
         </section>

@@ -1,0 +1,254 @@
+//! Adding a connection and changing one: the same form, twice a lazy route, because most visits never need it.
+//!
+//! Without JavaScript the form posts to `/connections/new` or `/connections/{id}/edit`; a refused one comes back as
+//! [`FormOutcome`] with everything typed but the password. With it, the inputs still keep their own values, so a
+//! failed request loses nothing.
+
+mod explain;
+mod fields;
+mod panels;
+mod read;
+mod refusal;
+mod rules;
+
+use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode};
+use leptos::{ev::SubmitEvent, html, prelude::*};
+use leptos_meta::Title;
+use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate, lazy_route};
+
+use self::{
+    explain::AfterSaving,
+    fields::Errors,
+    panels::{EncryptionPanel, PlacePanel, ServerPanel},
+    refusal::{Refusal, RefusalNotice},
+};
+use super::connection::{LoadFailed, connection_id};
+use crate::{
+    components::{Button, Skeleton},
+    outcome::{FormOutcome, use_form_outcome},
+    rpc::{self, RpcError},
+};
+
+/// `/connections/new`
+#[derive(Debug)]
+pub struct NewConnectionPage {
+    outcome: Option<FormOutcome>,
+}
+
+#[lazy_route]
+impl LazyRoute for NewConnectionPage {
+    fn data() -> Self {
+        Self { outcome: use_form_outcome() }
+    }
+
+    fn view(this: Self) -> AnyView {
+        view! {
+            <Title text="Add connection"/>
+            <div class="page__head form-page"><h1>"Add connection"</h1></div>
+            <ConnectionForm existing=None outcome=this.outcome/>
+        }
+        .into_any()
+    }
+}
+
+/// `/connections/:id/edit`
+#[derive(Debug)]
+pub struct EditConnectionPage {
+    connection: Resource<Result<Connection, RpcError>>,
+    outcome: Option<FormOutcome>,
+}
+
+#[lazy_route]
+impl LazyRoute for EditConnectionPage {
+    fn data() -> Self {
+        Self {
+            connection: Resource::new(connection_id(), super::connection::load),
+            outcome: use_form_outcome(),
+        }
+    }
+
+    fn view(this: Self) -> AnyView {
+        let EditConnectionPage { connection, outcome } = this;
+        view! {
+            <Suspense fallback=|| view! { <Skeleton lines=6/> }>
+                {move || {
+                    let outcome = outcome.clone();
+                    Suspend::new(async move {
+                        match connection.await {
+                            Ok(connection) => view! {
+                                <Title text=format!("Edit {}", connection.name)/>
+                                <div class="page__head form-page">
+                                    <h1 class="cut" title=connection.name.clone()>
+                                        "Edit "<bdi>{connection.name.clone()}</bdi>
+                                    </h1>
+                                </div>
+                                <ConnectionForm existing=Some(connection) outcome/>
+                            }
+                            .into_any(),
+                            Err(RpcError(problem)) => view! { <LoadFailed problem/> }.into_any(),
+                        }
+                    })
+                }}
+            </Suspense>
+        }
+        .into_any()
+    }
+}
+
+/// What came of a save.
+#[derive(Debug, Clone)]
+enum Saved {
+    At(ConnectionId),
+    Refused(Box<Refusal>),
+}
+
+/// The form over a [`ConnectionDraft`]; `existing` is the connection that it changes.
+#[component]
+fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) -> impl IntoView {
+    let id = existing.as_ref().map(|connection| connection.id);
+    let has_password = existing.as_ref().is_some_and(|connection| connection.has_password);
+    let action = id.map_or("/connections/new".to_owned(), |id| format!("/connections/{id}/edit"));
+    let back = id.map_or("/".to_owned(), |id| format!("/connections/{id}"));
+
+    let posted = outcome.is_some();
+    let refused = outcome.and_then(|FormOutcome { draft, problem, .. }| {
+        let problem = problem?;
+        Some(Refusal { problem, mine: draft, stored: existing.clone() })
+    });
+    let start = match (&refused, &existing) {
+        (Some(refusal), _) => refusal.mine.clone(),
+        (None, Some(connection)) => ConnectionDraft::from_connection(connection),
+        (None, None) => ConnectionDraft::default(),
+    };
+    // A conflict has been shown with what is stored now: saving again is a decision, not an accident.
+    let version = RwSignal::new(
+        refused.as_ref().and_then(Refusal::conflict).map_or(start.version, |now| Some(now.version)),
+    );
+    let errors =
+        Errors::new(refused.as_ref().map(|refusal| refusal.problem.fields.clone()).unwrap_or_default());
+    let refusal = RwSignal::new(refused);
+    let start = RwSignal::new(start);
+
+    let form = NodeRef::<html::Form>::new();
+    let notice = NodeRef::<html::Div>::new();
+    let refuse = move |refused: Refusal| {
+        errors.set(refused.problem.fields.clone());
+        if let Some(now) = refused.conflict() {
+            version.set(Some(now.version));
+        }
+        refusal.set(Some(refused));
+        request_animation_frame(move || {
+            if let Some(notice) = notice.get_untracked() {
+                let _ = notice.focus();
+            }
+        });
+    };
+
+    let save = Action::new(move |draft: &ConnectionDraft| {
+        let draft = draft.clone();
+        async move { save(id, draft).await }
+    });
+    let pending = save.pending();
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        let Some(draft) = form.get_untracked().and_then(|form| read::draft(&form)) else { return };
+        if pending.get_untracked() {
+            return;
+        }
+        match draft.parse() {
+            Ok(_) => {
+                save.dispatch(draft);
+            }
+            Err(fields) => {
+                let problem = common::Problem::validation(fields);
+                refuse(Refusal { problem, mine: draft, stored: None });
+            }
+        }
+    };
+    let navigate = use_navigate();
+    Effect::new(move |_| match save.value().get() {
+        Some(Saved::At(saved)) => {
+            let how = if id.is_some() { "saved" } else { "created" };
+            navigate(&format!("/connections/{saved}?{how}=1"), NavigateOptions::default());
+        }
+        Some(Saved::Refused(refused)) => refuse(*refused),
+        None => {}
+    });
+
+    let load_stored = move |event: web_sys::MouseEvent| {
+        event.prevent_default();
+        let stored = refusal.with_untracked(|refusal| refusal.as_ref().and_then(Refusal::conflict).cloned());
+        if let Some(stored) = stored {
+            errors.set(Vec::new());
+            version.set(Some(stored.version));
+            start.set(ConnectionDraft::from_connection(&stored));
+            refusal.set(None);
+        }
+    };
+
+    let edit_path = action.clone();
+    view! {
+        <div class="cols cols--wide form-page">
+            <form
+                class="stack"
+                method="post"
+                action=action
+                novalidate=true
+                aria-label=if id.is_some() { "Edit connection" } else { "Add connection" }
+                aria-busy=move || pending.get().then_some("true")
+                node_ref=form
+                on:submit=submit
+            >
+                {move || {
+                    refusal.get().map(|refusal| {
+                        view! { <RefusalNotice refusal notice load_stored edit_path=edit_path.clone()/> }
+                    })
+                }}
+                {move || version.get().map(|version| view! { <input type="hidden" name="version" value=version/> })}
+                {move || {
+                    let draft = start.get();
+                    view! {
+                        <ServerPanel draft=draft.clone() errors has_password retype=posted/>
+                        <EncryptionPanel draft=draft.clone() errors/>
+                        <PlacePanel draft errors/>
+                    }
+                }}
+                <div class="row row--wrap form-page__end">
+                    <Button label="Save and test" class="btn--fill" busy=pending busy_label="Saving and testing …"/>
+                    <a class="btn btn--quiet" href=back>"Cancel"</a>
+                    <span class="small muted" role="status">
+                        {move || pending.get().then_some("A server that does not answer takes a few seconds.")}
+                    </span>
+                </div>
+            </form>
+            <AfterSaving/>
+        </div>
+    }
+    .into_any()
+}
+
+/// Stores the connection. What is changed is tested again, so that the page that follows says whether it still
+/// works; a new one is tested by the server as it is stored.
+async fn save(id: Option<ConnectionId>, draft: ConnectionDraft) -> Saved {
+    let mine = draft.clone();
+    let saved = match id {
+        None => rpc::create_connection(draft).await.map(|created| created.connection.id),
+        Some(id) => rpc::update_connection(id, draft).await.map(|connection| connection.id),
+    };
+    match (saved, id) {
+        (Ok(saved), _) => {
+            if id.is_some() && !mine.paused {
+                // What came of it stands on the page that follows; that the test could not be asked for does too.
+                let _ = rpc::test_connection(saved).await;
+            }
+            Saved::At(saved)
+        }
+        (Err(RpcError(problem)), id) => {
+            let stored = match id {
+                Some(id) if problem.code == ProblemCode::Conflict => rpc::get_connection(id).await.ok(),
+                _ => None,
+            };
+            Saved::Refused(Box::new(Refusal { problem, mine, stored }))
+        }
+    }
+}
