@@ -1,1 +1,30 @@
-//! .
+//! The dashboard's own database: connections with their secrets, and what was measured.
+//!
+//! Everything that is kept goes through here, so that SQL, encryption and the rules that need a transaction have
+//! one home. Tables live in the schema `pg_dashboard`. Each statement goes out unnamed and typed, in one round
+//! trip, and no session state is relied on, so `DATABASE_URL` may lead through a transaction pooler; only
+//! [`migrate()`] needs a real session.
+//!
+//! Whatever depends on time takes `now` from its caller.
+
+mod config;
+mod connections;
+mod database_info;
+mod error;
+mod history;
+mod key_check;
+mod keys;
+mod migrate;
+mod open;
+mod sealed;
+mod session;
+
+pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
+pub use connections::{
+    UNDO_WINDOW, change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget,
+};
+pub use error::{ConnectError, StoreError, UrlError};
+pub use history::{CONNECTION_FINDING, FindingSpan};
+pub use keys::{KeyError, KeyRing};
+pub use migrate::migrate;
+pub use open::Store;

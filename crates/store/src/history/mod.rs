@@ -1,0 +1,22 @@
+//! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
+//! has been wrong.
+
+mod expiry;
+mod findings;
+mod json;
+mod latest;
+mod percentiles;
+mod record_health;
+mod record_test;
+mod words;
+
+pub use findings::FindingSpan;
+
+/// The check id under which a failed test stands among the findings.
+pub const CONNECTION_FINDING: &str = "connection";
+
+/// Milliseconds as the whole microseconds that are kept. What does not fit (35 min) stands at the end of the range.
+fn micros(ms: f64) -> i32 {
+    // A cast of a float saturates, and takes not-a-number as 0.
+    (ms * 1000.0).round() as i32
+}

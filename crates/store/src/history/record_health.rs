@@ -1,0 +1,148 @@
+//! One health reading, kept: its numbers, the whole of it as the newest, and since when each finding has stood.
+
+use common::{
+    Health,
+    health::{CheckStatus, Metrics},
+};
+use serde_json::Value;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::{json::to_jsonb, micros, words::headline};
+use crate::{Store, StoreError, session};
+
+/// As for a test: one statement, only for a connection that is there, and an older reading goes into history only.
+/// A check that could not be read neither opens nor closes its finding.
+const RECORD: &str = "
+with present as (
+    select id from pg_dashboard.connections where id = $1 for key share
+),
+raw as (
+    insert into pg_dashboard.health_samples (
+        connection_id, checked_at, duration_us, score, status,
+        active_connections, idle_connections, idle_in_transaction_connections, total_connections,
+        max_connections, reserved_connections, database_size_bytes, deadlocks, replication_lag_bytes,
+        oldest_xid_age, waiting_locks, cache_hit_ratio, transactions_per_s, rollback_ratio, temp_bytes_per_s,
+        replication_lag_s, longest_transaction_s, wal_bytes_per_s
+    )
+    select present.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+        $22, $23
+    from present
+    on conflict do nothing
+),
+newest as (
+    insert into pg_dashboard.latest_health as known (
+        connection_id, checked_at, score, status, headline, health, counters
+    )
+    select present.id, $2, $4, $5, $24, $25, $26 from present
+    on conflict (connection_id) do update
+    set checked_at = excluded.checked_at, score = excluded.score, status = excluded.status,
+        headline = excluded.headline, health = excluded.health, counters = excluded.counters
+    where known.checked_at <= excluded.checked_at
+    returning connection_id
+),
+opened as (
+    insert into pg_dashboard.finding_spans (connection_id, check_id, severity, since)
+    select newest.connection_id, found.check_id, found.severity, $2
+    from newest
+    cross join unnest($27::text[], $28::text[]) as found (check_id, severity)
+    on conflict (connection_id, check_id) do update set severity = excluded.severity
+)
+delete from pg_dashboard.finding_spans span
+using newest
+where span.connection_id = newest.connection_id and span.check_id = any ($29::text[])";
+
+impl Store {
+    /// Keeps a health reading, also that of a database which is down. `counters` are what the rates of the next
+    /// reading are made from. Twice is as good as once; for a connection that is gone, nothing happens.
+    pub async fn record_health(&self, health: &Health, counters: Option<&Value>) -> Result<(), StoreError> {
+        let session = self.session().await?;
+        let json = to_jsonb("health reading", health)?;
+        let counters = counters.map(|counters| to_jsonb("set of counters", counters)).transpose()?;
+        let headline = headline(health);
+        let duration_us = micros(health.duration_ms);
+        let score = health.score.map(i16::from);
+        let status = health.status.as_str();
+        let Findings { open, severities, closed } = Findings::of(health);
+
+        let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+            (&health.connection_id.0, Type::INT8),
+            (&health.checked_at, Type::TIMESTAMPTZ),
+            (&duration_us, Type::INT4),
+            (&score, Type::INT2),
+            (&status, Type::TEXT),
+        ];
+        params.extend(counts(&health.metrics).map(|count| (count as &(dyn ToSql + Sync), Type::INT8)));
+        params.extend(rates(&health.metrics).map(|rate| (rate as &(dyn ToSql + Sync), Type::FLOAT8)));
+        params.extend([
+            (&headline as &(dyn ToSql + Sync), Type::TEXT),
+            (&json, Type::JSONB),
+            (&counters, Type::JSONB),
+            (&open, Type::TEXT_ARRAY),
+            (&severities, Type::TEXT_ARRAY),
+            (&closed, Type::TEXT_ARRAY),
+        ]);
+        session::execute(session.client(), RECORD, &params).await?;
+        Ok(())
+    }
+}
+
+/// In the order of the statement's columns.
+fn counts(metrics: &Metrics) -> [&Option<i64>; 11] {
+    [
+        &metrics.active_connections,
+        &metrics.idle_connections,
+        &metrics.idle_in_transaction_connections,
+        &metrics.total_connections,
+        &metrics.max_connections,
+        &metrics.reserved_connections,
+        &metrics.database_size_bytes,
+        &metrics.deadlocks,
+        &metrics.replication_lag_bytes,
+        &metrics.oldest_xid_age,
+        &metrics.waiting_locks,
+    ]
+}
+
+/// In the order of the statement's columns.
+fn rates(metrics: &Metrics) -> [&Option<f64>; 7] {
+    [
+        &metrics.cache_hit_ratio,
+        &metrics.transactions_per_s,
+        &metrics.rollback_ratio,
+        &metrics.temp_bytes_per_s,
+        &metrics.replication_lag_s,
+        &metrics.longest_transaction_s,
+        &metrics.wal_bytes_per_s,
+    ]
+}
+
+/// What a reading says of each finding: it stands (how urgent), or it is over.
+struct Findings<'a> {
+    open: Vec<&'a str>,
+    severities: Vec<&'static str>,
+    closed: Vec<&'a str>,
+}
+
+impl<'a> Findings<'a> {
+    fn of(health: &'a Health) -> Self {
+        let mut findings = Self { open: Vec::new(), severities: Vec::new(), closed: Vec::new() };
+        for check in &health.checks {
+            let severity = match check.status {
+                CheckStatus::Critical => "critical",
+                CheckStatus::Warning => "warning",
+                CheckStatus::Info => "info",
+                CheckStatus::Ok => {
+                    findings.closed.push(&check.id);
+                    continue;
+                }
+                CheckStatus::Unavailable | CheckStatus::Skipped => continue,
+            };
+            // ON CONFLICT cannot touch one row twice.
+            if !findings.open.contains(&check.id.as_str()) {
+                findings.open.push(&check.id);
+                findings.severities.push(severity);
+            }
+        }
+        findings
+    }
+}

@@ -1,0 +1,79 @@
+//! One test, kept: a raw row, the newest result, and since when it has been failing.
+
+use common::{TestResult, test_result::TestKind};
+use tokio_postgres::types::Type;
+
+use super::{CONNECTION_FINDING, json::to_jsonb, micros};
+use crate::{Store, StoreError, session};
+
+/// One statement, so that all of it counts or none. The key share lock waits for a purge: history is never
+/// written for a connection that is gone. A result older than the newest one (it took longer) goes into
+/// history only.
+const RECORD: &str = "
+with present as (
+    select id from pg_dashboard.connections where id = $1 for key share
+),
+raw as (
+    insert into pg_dashboard.checks (
+        connection_id, checked_at, total_us, round_trip_us, dns_us, tcp_us, tls_us, auth_us, query_us,
+        ok, held, degraded, error_kind, error_phase, address
+    )
+    select present.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+        $10 and coalesce(health.status in ('warning', 'critical'), false), $12, $13, $14
+    from present
+    left join pg_dashboard.latest_health health on health.connection_id = present.id
+    on conflict do nothing
+),
+newest as (
+    insert into pg_dashboard.latest_tests as known (connection_id, checked_at, ok, server_version_num, result)
+    select present.id, $2, $10, $15, $16 from present
+    on conflict (connection_id) do update
+    set checked_at = excluded.checked_at, ok = excluded.ok, result = excluded.result,
+        server_version_num = coalesce(excluded.server_version_num, known.server_version_num)
+    where known.checked_at <= excluded.checked_at
+    returning connection_id
+),
+opened as (
+    insert into pg_dashboard.finding_spans (connection_id, check_id, severity, since)
+    select connection_id, $17, 'critical', $2 from newest where not $10
+    on conflict do nothing
+)
+delete from pg_dashboard.finding_spans span
+using newest
+where $10 and span.connection_id = newest.connection_id and span.check_id = $17";
+
+impl Store {
+    /// Keeps a test. Twice is as good as once; for a connection that is gone, nothing happens.
+    pub async fn record_test(&self, test: &TestResult) -> Result<(), StoreError> {
+        let session = self.session().await?;
+        let json = to_jsonb("test result", test)?;
+        let us = |ms: Option<f64>| ms.map(micros);
+        let phases = &test.phases;
+        let address = test.address.as_deref().map(|address| common::text::clean(address, 120));
+        session::execute(
+            session.client(),
+            RECORD,
+            &[
+                (&test.connection_id.0, Type::INT8),
+                (&test.checked_at, Type::TIMESTAMPTZ),
+                (&micros(test.total_ms), Type::INT4),
+                (&us(test.round_trip_ms), Type::INT4),
+                (&us(phases.dns_ms), Type::INT4),
+                (&us(phases.tcp_ms), Type::INT4),
+                (&us(phases.tls_ms), Type::INT4),
+                (&us(phases.auth_ms), Type::INT4),
+                (&us(phases.query_ms), Type::INT4),
+                (&test.ok, Type::BOOL),
+                (&(test.kind == TestKind::Held), Type::BOOL),
+                (&test.error.as_ref().map(|error| error.kind.as_str()), Type::TEXT),
+                (&test.error.as_ref().map(|error| error.phase.as_str()), Type::TEXT),
+                (&address, Type::TEXT),
+                (&test.server_version_num, Type::INT4),
+                (&json, Type::JSONB),
+                (&CONNECTION_FINDING, Type::TEXT),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! One session on the dashboard's own database, dialled and encrypted by the rules for every database.
+
+use std::time::Duration;
+
+use egress::{Destination, postgres::sign_in};
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_postgres::Client;
+
+use super::DatabaseUrl;
+use crate::ConnectError;
+
+/// Name, network, TLS and sign-in together.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// The session, and the task that reads and writes for it until the client is dropped.
+pub(crate) async fn dial(url: &DatabaseUrl) -> Result<(Client, JoinHandle<()>), ConnectError> {
+    let deadline = Instant::now() + LIMIT;
+    let destination = Destination {
+        host: &url.host,
+        port: url.port,
+        mode: url.ssl_mode,
+        root_cert: url.root_cert.as_deref(),
+    };
+    let connected = egress::connect(&destination, deadline)
+        .await
+        .map_err(|source| ConnectError::Reach { address: url.address(), source: Box::new(source) })?;
+    let signed_in = tokio::time::timeout_at(deadline, Box::pin(sign_in(&url.config, connected.stream)))
+        .await
+        .map_err(|_| ConnectError::Timeout { address: url.address(), limit_s: LIMIT.as_secs() })?;
+    let (client, connection) =
+        signed_in.map_err(|source| ConnectError::SignIn { address: url.address(), source })?;
+    let task = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            // Whoever used the session has got an error of their own.
+            tracing::debug!(%error, "a session on the dashboard's own database ended");
+        }
+    });
+    Ok((client, task))
+}
