@@ -7,12 +7,13 @@
 //! What `server` puts into the context of every page and server function: `service::Service`,
 //! `service::Principal`, [`Theme`] and, after a form that was posted without JavaScript, a [`FormOutcome`].
 
+// `#[component]` makes an inner function as public as the component, inside a module that is not.
+#![allow(unreachable_pub)]
 // Views are deeply nested types.
 #![recursion_limit = "256"]
 
 mod clock;
 pub mod components;
-mod navigation;
 mod outcome;
 pub mod pages;
 mod root;
@@ -21,7 +22,6 @@ mod shell;
 mod theme;
 
 pub use clock::{Ago, Moment, use_now};
-pub use navigation::query_string;
 pub use outcome::{FormOutcome, use_form_outcome};
 pub use root::App;
 pub use shell::shell;

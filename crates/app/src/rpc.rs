@@ -4,8 +4,9 @@
 //! server rendering they run in the same process.
 
 use common::{
-    Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Page, Problem, ProblemCode, TestResult,
-    connection::ListQuery, database::DatabaseSummary, health::Finding, job::Job, test_result::AllRegions,
+    Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Page, Problem, ProblemCode,
+    TestResult, connection::ListQuery, database::DatabaseSummary, health::Finding, job::Job,
+    test_result::AllRegions,
 };
 use leptos::{
     prelude::*,
@@ -77,7 +78,10 @@ mod caller {
     pub(super) fn caller() -> Result<(Service, Principal), RpcError> {
         match (use_context::<Service>(), use_context::<Principal>()) {
             (Some(service), Some(principal)) => Ok((service, principal)),
-            _ => Err(answer(Problem::new(ProblemCode::Internal, "The server function was called without its context."))),
+            _ => Err(answer(Problem::new(
+                ProblemCode::Internal,
+                "The server function was called without its context.",
+            ))),
         }
     }
 
@@ -168,8 +172,12 @@ pub async fn health(id: ConnectionId, fresh: bool) -> Result<Health, RpcError> {
 #[server(name = ListFindings, prefix = "/rpc", endpoint = "findings", input = Json, output = Json)]
 pub async fn findings(limit: u32) -> Result<Page<Finding>, RpcError> {
     let (service, principal) = caller()?;
-    let query =
-        service::findings::FindingQuery { severity: None, connection_id: None, limit: Some(limit), cursor: None };
+    let query = service::findings::FindingQuery {
+        severity: None,
+        connection_id: None,
+        limit: Some(limit),
+        cursor: None,
+    };
     service::findings::list(&service, &principal, query).await.map_err(answer)
 }
 

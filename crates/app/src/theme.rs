@@ -49,7 +49,7 @@ pub(crate) fn ThemeSwitch() -> impl IntoView {
     let theme = RwSignal::new(chosen);
     let next = move || theme.get().map_or(Theme::Dark, Theme::other);
     let path = leptos_router::hooks::use_location();
-    let back = move || format!("{}{}", path.pathname.get(), crate::query_string(&path.query.get()));
+    let back = move || format!("{}{}", path.pathname.get(), path.query.get().to_query_string());
 
     let switch = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -70,7 +70,11 @@ pub(crate) fn ThemeSwitch() -> impl IntoView {
 }
 
 fn of_the_system() -> Theme {
-    let dark = window().match_media("(prefers-color-scheme: dark)").ok().flatten().is_some_and(|query| query.matches());
+    let dark = window()
+        .match_media("(prefers-color-scheme: dark)")
+        .ok()
+        .flatten()
+        .is_some_and(|query| query.matches());
     if dark { Theme::Dark } else { Theme::Light }
 }
 

@@ -47,8 +47,8 @@ pub fn CopyButton(
 /// Browsers offer the clipboard only to pages from this machine or over TLS.
 fn copy_to_clipboard(text: &str) -> bool {
     let navigator = window().navigator();
-    let offered =
-        js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|clipboard| !clipboard.is_undefined());
+    let offered = js_sys::Reflect::get(&navigator, &"clipboard".into())
+        .is_ok_and(|clipboard| !clipboard.is_undefined());
     if offered {
         let _ = navigator.clipboard().write_text(text);
     }

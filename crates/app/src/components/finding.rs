@@ -14,7 +14,8 @@ pub fn FindingCard(
     #[prop(optional)]
     own_page: bool,
 ) -> impl IntoView {
-    let Finding { connection_id, connection_name, severity, title, detail, fix_sql, docs_url, since, .. } = finding;
+    let Finding { connection_id, connection_name, severity, title, detail, fix_sql, docs_url, since, .. } =
+        finding;
     let label = match severity {
         Severity::Critical => "Critical",
         Severity::Warning => "Warning",

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn the_bar_is_filled_from_edge_to_edge() {
-        let phases = Phases { tcp_ms: Some(12.0), auth_ms: Some(24.0), query_ms: Some(0.001), ..Phases::default() };
+        let phases =
+            Phases { tcp_ms: Some(12.0), auth_ms: Some(24.0), query_ms: Some(0.001), ..Phases::default() };
         let bars = layout(&phases);
         let (_, x, width) = bars[2];
         assert_eq!(bars.len(), 3);

@@ -119,7 +119,9 @@ pub fn StatusShape(status: ConnectionStatus) -> impl IntoView {
 /// Classes of the strokes: `status__cut` is cut out of the shape, `status__line` has the shape's own colour.
 fn drawing(tone: Tone) -> &'static str {
     match tone {
-        Tone::Ok => r#"<circle cx="8" cy="8" r="6.5"/><path class="status__cut" d="m5 8.25 2.1 2.1 3.9-4.2"/>"#,
+        Tone::Ok => {
+            r#"<circle cx="8" cy="8" r="6.5"/><path class="status__cut" d="m5 8.25 2.1 2.1 3.9-4.2"/>"#
+        }
         Tone::Warn => {
             r#"<path d="M8 1.5c.5 0 .9.25 1.15.7l5.3 9.8c.5.9-.15 2-1.15 2H2.7c-1 0-1.65-1.1-1.15-2l5.3-9.8c.25-.45.65-.7 1.15-.7z"/><path class="status__cut" d="M8 5.75V9M8 11.4h.01"/>"#
         }

@@ -1,6 +1,131 @@
-//! The overview.
+//! `/`: how all databases stand, worst first, and what to do about it.
+//!
+//! What is asked for (filter, order, page) stands in the address: a link can be shared, and without JavaScript the filter is
+//! a plain GET form.
+
+mod deleted;
+mod filter;
+mod filter_form;
+mod findings;
+mod first_run;
+mod list;
+mod row;
+mod test_all;
+mod tiles;
+
+use common::{Connection, Page, database::DatabaseSummary, health::Finding};
 use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use self::{
+    deleted::DeletedNotice,
+    filter::Filter,
+    filter_form::FilterForm,
+    findings::FindingsPanel,
+    first_run::FirstRun,
+    list::ConnectionList,
+    test_all::{TestAllButton, TestAllProgress, TestRun},
+    tiles::SummaryTiles,
+};
+use crate::{
+    Ago,
+    components::{Icon, IconName, Skeleton},
+    rpc::{self, RpcError},
+};
+
+type Answer<T> = Result<T, RpcError>;
+
+/// How many findings stand beside the list.
+const FINDINGS: u32 = 6;
+
+/// What the page shows, and how its parts ask for it again after an action.
+#[derive(Clone, Copy)]
+struct Overview {
+    filter: Memo<Filter>,
+    summary: Resource<Answer<DatabaseSummary>>,
+    list: Resource<Answer<Page<Connection>>>,
+    findings: Resource<Answer<Page<Finding>>>,
+    reloads: RwSignal<u32>,
+}
+
+impl Overview {
+    fn of_address() -> Self {
+        let query = use_query_map();
+        let filter = Memo::new(move |_| query.with(Filter::from_query));
+        let reloads = RwSignal::new(0);
+        Self {
+            filter,
+            reloads,
+            summary: Resource::new(move || reloads.get(), |_| rpc::summary()),
+            list: Resource::new(
+                move || (filter.get(), reloads.get()),
+                |(filter, _)| rpc::list_connections(filter.list_query()),
+            ),
+            findings: Resource::new(move || reloads.get(), |_| rpc::findings(FINDINGS)),
+        }
+    }
+
+    /// Asks for everything again; what is shown stays until the answers are there.
+    fn reload(self) {
+        self.reloads.update(|count| *count += 1);
+    }
+}
+
 #[component]
 pub fn OverviewPage() -> impl IntoView {
-    view! { <h1>"Overview"</h1> }.into_any()
+    let overview = Overview::of_address();
+    let run = TestRun::new(overview);
+    view! {
+        <Title text="Overview"/>
+        <DeletedNotice overview/>
+        <Transition fallback=|| view! { <Skeleton lines=6/> }>
+            {
+                // A memo: the page below stays as it is while its numbers change.
+                let nothing_yet = Memo::new(move |_| {
+                    overview.summary.get().is_some_and(|answer| answer.is_ok_and(|summary| summary.connections.total == 0))
+                });
+                move || {
+                    if nothing_yet.get() {
+                        view! { <FirstRun/> }.into_any()
+                    } else {
+                        view! { <Connections overview run/> }.into_any()
+                    }
+                }
+            }
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
+    view! {
+        <div class="page__head">
+            <h1>"Overview"</h1>
+            <Transition>
+                {move || Suspend::new(async move {
+                    let checked_at = overview.summary.await.ok().and_then(|summary| summary.checked_at);
+                    checked_at.map(|at| view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> })
+                })}
+            </Transition>
+            <div class="page__actions">
+                <TestAllButton run/>
+                <a class="btn btn--fill" href="/connections/new">
+                    <Icon name=IconName::Plus/>
+                    "Add connection"
+                </a>
+            </div>
+        </div>
+        <TestAllProgress run/>
+        <SummaryTiles overview/>
+        <div class="cols">
+            <section class="panel" id="list" aria-labelledby="list-h">
+                <FilterForm overview/>
+                <ConnectionList overview/>
+            </section>
+            <FindingsPanel overview/>
+        </div>
+    }
+    .into_any()
 }
