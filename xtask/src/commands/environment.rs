@@ -32,60 +32,69 @@ pub(crate) fn check() -> Outcome {
         say!("no .env: all settings have their defaults (`cargo xtask setup-env` writes one)");
         return Ok(());
     };
-    let problems = problems(&text, &example);
-    if problems.is_empty() {
-        say!(".env: {} settings, all known", names(&text, false).len());
+    let Findings { wrong, ignored } = inspect(&text, &example);
+    for name in &ignored {
+        say!(".env: {name} is not a setting of the dashboard (.env.example has them all): ignored");
+    }
+    if wrong.is_empty() {
+        say!(
+            ".env: {} lines, all readable; whether the values are good is told at the start",
+            assignments(&text).count()
+        );
         return Ok(());
     }
-    Err(Stop::new(format!("in .env:\n  {}", problems.join("\n  "))))
+    Err(Stop::new(format!("in .env:\n  {}", wrong.join("\n  "))))
 }
 
-/// What is wrong with the lines of `text`, when `example` holds every name there is.
-fn problems(text: &str, example: &str) -> Vec<String> {
-    let known = names(example, true);
-    let mut seen: Vec<&str> = Vec::new();
-    let mut problems = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let at = index + 1;
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        match name(line) {
-            None => problems.push(format!("line {at} is not NAME=value")),
-            Some(name) if seen.contains(&name) => problems.push(format!("line {at} sets {name} again")),
-            Some(name) if !known.contains(&name) => {
-                problems.push(format!(
-                    "line {at}: {name} is not a setting of the dashboard (.env.example has them all)"
-                ));
+#[derive(Debug, Default, PartialEq)]
+struct Findings {
+    wrong: Vec<String>,
+    /// Names that mean nothing to the dashboard: another program's, or misspelt.
+    ignored: Vec<String>,
+}
+
+/// Looks at the lines of `text`, when `example` holds every name there is.
+fn inspect(text: &str, example: &str) -> Findings {
+    let mut findings = Findings::default();
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (at, assignment) in assignments(text) {
+        match assignment {
+            None => findings.wrong.push(format!("line {at} is not NAME=value")),
+            Some((name, _)) if seen.iter().any(|(before, _)| *before == name) => {
+                findings.wrong.push(format!("line {at} sets {name} again"));
             }
-            Some(name) => seen.push(name),
+            Some((name, value)) => {
+                if !assignments(example).any(|(_, known)| known.is_some_and(|(known, _)| known == name)) {
+                    findings.ignored.push(name.to_owned());
+                }
+                seen.push((name, value));
+            }
         }
     }
-    if seen.contains(&"DATABASE_URL") && !seen.contains(&"DB_PASSWORD_ENCRYPTION_KEY") {
-        problems.push(
+    let is_set = |wanted| seen.iter().any(|(name, value)| *name == wanted && !value.is_empty());
+    if is_set("DATABASE_URL") && !is_set("DB_PASSWORD_ENCRYPTION_KEY") {
+        findings.wrong.push(
             "DATABASE_URL needs DB_PASSWORD_ENCRYPTION_KEY too (`pg-dashboard keys generate` makes one)"
                 .to_owned(),
         );
     }
-    problems
+    findings
 }
 
-/// The names set; with `commented`, also those of lines like `# PORT=8000`, by which the example shows defaults.
-fn names(text: &str, commented: bool) -> Vec<&str> {
-    let uncomment = |line: &'_ str| -> usize { line.len() - line.trim_start_matches(['#', ' ']).len() };
+/// A line that sets something: its number, and name and value where it is readable.
+fn assignments(text: &str) -> impl Iterator<Item = (usize, Option<(&str, &str)>)> {
     text.lines()
-        .map(str::trim)
-        .filter(|line| commented || !line.starts_with('#'))
-        .filter_map(|line| name(&line[if commented { uncomment(line) } else { 0 }..]))
-        .collect()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(at, line)| (at, assignment(line)))
 }
 
-fn name(line: &str) -> Option<&str> {
-    let (name, _) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
     let name = name.trim();
-    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    (!name.is_empty() && name.bytes().all(fits)).then_some(name)
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (!name.is_empty() && name.bytes().all(fits)).then_some((name, value.trim()))
 }
 
 #[cfg(test)]
@@ -93,23 +102,22 @@ mod tests {
     use super::*;
 
     const EXAMPLE: &str =
-        "# The port.\n# PORT=8000\nTIMESCALE_CHUNK_TIME_INTERVAL=7 days   # comment\n# DATABASE_URL=\n";
+        "# The port.\nPORT=8000\nTIMESCALE_CHUNK_TIME_INTERVAL=7 days   # comment\nDATABASE_URL=\n";
 
     #[test]
-    fn known_names_pass_and_others_are_named_with_their_line() {
-        assert!(problems("PORT=9000\n\n# note\n", EXAMPLE).is_empty());
-        assert_eq!(
-            problems("PROT=9000\nPORT=1\nPORT=2\nnonsense\n", EXAMPLE),
-            [
-                "line 1: PROT is not a setting of the dashboard (.env.example has them all)",
-                "line 3 sets PORT again",
-                "line 4 is not NAME=value"
-            ]
-        );
+    fn the_example_itself_is_fine() {
+        assert_eq!(inspect(EXAMPLE, EXAMPLE), Findings::default());
+    }
+
+    #[test]
+    fn unreadable_lines_are_told_and_other_names_are_noted() {
+        let Findings { wrong, ignored } = inspect("PROT=9000\nPORT=1\nPORT=2\nnonsense\n", EXAMPLE);
+        assert_eq!(wrong, ["line 3 sets PORT again", "line 4 is not NAME=value"]);
+        assert_eq!(ignored, ["PROT"]);
     }
 
     #[test]
     fn a_database_of_ones_own_needs_a_key() {
-        assert_eq!(problems("DATABASE_URL=postgresql://localhost/x\n", EXAMPLE).len(), 1);
+        assert_eq!(inspect("DATABASE_URL=postgresql://localhost/x\n", EXAMPLE).wrong.len(), 1);
     }
 }
