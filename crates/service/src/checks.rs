@@ -146,7 +146,8 @@ fn by_region(results: Vec<(Option<String>, TestResult)>, duration_ms: f64) -> Al
     for (region, result) in results {
         regions.entry(region).or_default().push(result);
     }
-    let regions: Vec<_> = regions.into_iter().map(|(region, results)| region_result(region, results)).collect();
+    let regions: Vec<_> =
+        regions.into_iter().map(|(region, results)| region_result(region, results)).collect();
     AllRegions {
         tested: regions.iter().map(|region| region.tested).sum(),
         ok: regions.iter().map(|region| region.ok).sum(),
@@ -157,9 +158,8 @@ fn by_region(results: Vec<(Option<String>, TestResult)>, duration_ms: f64) -> Al
 
 fn region_result(region: Option<String>, mut results: Vec<TestResult>) -> RegionResult {
     results.sort_by_key(|result| (result.ok, result.connection_id));
-    let mut times: Vec<f64> = results.iter().filter_map(|result| result.round_trip_ms).collect();
-    times.sort_by(f64::total_cmp);
-    let p50_ms = probe::stats::percentile(&times, 0.5);
+    let times: Vec<f64> = results.iter().filter_map(|result| result.round_trip_ms).collect();
+    let p50_ms = probe::stats::summary(&times).map(|summary| summary.p50);
     let unavailable = match p50_ms {
         Some(_) => Default::default(),
         None => [("p50_ms".to_owned(), Reason::new("not_measured"))].into(),

@@ -41,23 +41,16 @@ pub async fn create(
 ) -> Result<Created, Problem> {
     who.require(Permission::Change)?;
     check_root_certificate(&input)?;
-    let once = idempotency_key.map(|key| checked_key(key).map(|key| (key, fingerprint(&input)))).transpose()?;
+    let once =
+        idempotency_key.map(|key| checked_key(key).map(|key| (key, fingerprint(&input)))).transpose()?;
     if let Some((key, fingerprint)) = &once
         && let Some(before) = created_before(service, who, key, fingerprint).await?
     {
         return Ok(before);
     }
     let once = once.as_ref().map(|(key, fingerprint)| (key.as_str(), *fingerprint));
-    let id = match service.store().insert(&input, service.0.clock.now(), once).await {
-        Ok(id) => id,
-        // The same request came twice at the same moment: the other one was first.
-        Err(store::StoreError::IdempotencyRace) => {
-            let (key, fingerprint) = once.unwrap_or_default();
-            let before = created_before(service, who, key, &fingerprint).await?;
-            return before.ok_or_else(failure::connection_not_found);
-        }
-        Err(error) => return Err(failure::from_store(error)),
-    };
+    let now = service.0.clock.now();
+    let id = service.store().insert(&input, once, now).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection created");
     let test = match input.test {
         true => Some(first_test(service, id).await?),
@@ -149,7 +142,8 @@ fn password_stays_where_it_was(stored: &Stored, input: &ConnectionInput) -> Resu
     let elsewhere = !stored.host.eq_ignore_ascii_case(&input.host)
         || stored.port != input.port
         || stored.username != input.username;
-    let weaker = input.ssl_mode.strength() < stored.ssl_mode.strength() || stored.ssl_root_cert != input.ssl_root_cert;
+    let weaker =
+        input.ssl_mode.strength() < stored.ssl_mode.strength() || stored.ssl_root_cert != input.ssl_root_cert;
     let changed = match (elsewhere, weaker) {
         (true, _) => "Host, port or user has changed",
         (false, true) => "The encryption has changed",
@@ -171,11 +165,7 @@ async fn created_before(
     let known = service.store().idempotent(key, fingerprint, service.0.clock.now()).await;
     match known.map_err(failure::from_store)? {
         Idempotency::New => Ok(None),
-        Idempotency::Different => Err(Problem::new(
-            common::ProblemCode::Conflict,
-            "This Idempotency-Key was used for another request.",
-        )
-        .with_hint("Use a new key for each new request.")),
+        Idempotency::Different => Err(failure::idempotency_key_reused()),
         Idempotency::Same(id) => {
             let connection = get(service, who, id).await?;
             let test = connection.last_check.clone();
@@ -215,8 +205,24 @@ fn fingerprint(input: &ConnectionInput) -> [u8; 32] {
     } = input;
     let has_password = matches!(password, PasswordChange::Set(_));
     let fields = serde_json::json!([
-        name, host, port, database_name, username, has_password, ssl_mode, ssl_root_cert, region, cloud_provider,
-        place, tags, notes, check_interval_s, paused, let_sleep, version, test
+        name,
+        host,
+        port,
+        database_name,
+        username,
+        has_password,
+        ssl_mode,
+        ssl_root_cert,
+        region,
+        cloud_provider,
+        place,
+        tags,
+        notes,
+        check_interval_s,
+        paused,
+        let_sleep,
+        version,
+        test
     ]);
     Sha256::digest(fields.to_string()).into()
 }

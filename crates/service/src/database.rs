@@ -1,9 +1,13 @@
 //! The dashboard's own database, and all connections in a few numbers.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 use common::{
-    Problem,
-    database::{DatabaseInfo, DatabaseSummary, MigrationInfo},
+    ConnectionStatus, Problem, Reason, Unavailable,
+    database::{ConnectionCounts, DatabaseInfo, DatabaseSummary, Group, MigrationInfo},
 };
+use store::Standing;
 
 use crate::{Permission, Principal, Service, failure};
 
@@ -16,7 +20,70 @@ pub async fn info(service: &Service, who: &Principal) -> Result<DatabaseInfo, Pr
 /// `GET /api/database-summary`: all connections in a few numbers.
 pub async fn summary(service: &Service, who: &Principal) -> Result<DatabaseSummary, Problem> {
     who.require(Permission::Read)?;
-    service.store().summary(service.0.clock.now()).await.map_err(failure::from_store)
+    let store = service.store();
+    let since = service.0.clock.now() - TimeDelta::hours(24);
+    let (standings, latency_ms, size_bytes, findings) = tokio::try_join!(
+        store.standings(),
+        store.latency_percentiles(since),
+        store.measured_size_bytes(),
+        store.finding_counts(),
+    )
+    .map_err(failure::from_store)?;
+    let checked_at = standings.iter().filter_map(|standing| standing.checked_at).max();
+
+    let mut unavailable = Unavailable::from([not_collected("availability_ratio")]);
+    let missing = [
+        ("latency_ms", latency_ms.p50.is_none()),
+        ("size_bytes", size_bytes.is_none()),
+        ("checked_at", checked_at.is_none()),
+    ];
+    unavailable.extend(
+        missing.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| not_collected(name)),
+    );
+    Ok(DatabaseSummary {
+        connections: count(&standings),
+        availability_ratio: ["24h", "7d", "30d"].map(|range| (range.to_owned(), None)).into(),
+        latency_ms,
+        size_bytes,
+        findings,
+        by_region: groups(&standings, |standing| standing.region.clone()),
+        by_cloud_provider: groups(&standings, |standing| standing.cloud_provider.clone()),
+        // server_version_num: 170002 is 17.2 (libpq, PQserverVersion).
+        by_version: groups(&standings, |standing| {
+            standing.server_version_num.map(|num| (num / 10_000).to_string())
+        }),
+        checked_at,
+        unavailable,
+    })
+}
+
+fn not_collected(field: &str) -> (String, Reason) {
+    (field.to_owned(), Reason::new(Reason::NOT_COLLECTED))
+}
+
+fn count<'a>(standings: impl IntoIterator<Item = &'a Standing>) -> ConnectionCounts {
+    let mut counts = ConnectionCounts::default();
+    for standing in standings {
+        counts.total += 1;
+        let slot = match standing.status {
+            ConnectionStatus::Up => &mut counts.up,
+            ConnectionStatus::Degraded => &mut counts.degraded,
+            ConnectionStatus::Down => &mut counts.down,
+            ConnectionStatus::Paused => &mut counts.paused,
+            ConnectionStatus::Unknown => &mut counts.unknown,
+        };
+        *slot += 1;
+    }
+    counts
+}
+
+/// The connections that share a name, in the order of the names; those without one come first.
+fn groups(standings: &[Standing], name: impl Fn(&Standing) -> Option<String>) -> Vec<Group> {
+    let mut by_name: BTreeMap<Option<String>, Vec<&Standing>> = BTreeMap::new();
+    for standing in standings {
+        by_name.entry(name(standing)).or_default().push(standing);
+    }
+    by_name.into_iter().map(|(name, standings)| Group { name, connections: count(standings) }).collect()
 }
 
 /// Whether requests can be answered now.
@@ -28,7 +95,7 @@ pub struct Readiness {
 
 /// Asks the own database one question. It says nothing about what is kept there, so anyone may ask.
 pub async fn ready(service: &Service) -> Result<Readiness, Problem> {
-    let migrations = service.store().ping().await.map_err(failure::from_store)?;
+    let migrations = service.store().migrations().await.map_err(failure::from_store)?;
     // A newer release's migrations are fine (each works with the release before it); missing ones are not.
     Ok(Readiness { ready: migrations.applied >= migrations.latest, migrations })
 }

@@ -17,6 +17,7 @@ pub(crate) fn from_store(error: StoreError) -> Problem {
         StoreError::BadCursor => {
             Problem::field("cursor", "unknown", "Use the `next` of the page before, with the same sort.")
         }
+        StoreError::IdempotencyKeyReused => idempotency_key_reused(),
         StoreError::Refused(field) => Problem::validation(vec![field]),
         error if error.is_unavailable() => {
             tracing::error!(error = %Causes(&error), "the dashboard's own database cannot be reached");
@@ -42,6 +43,11 @@ pub(crate) fn from_lost(lost: Lost) -> Problem {
 
 pub(crate) fn connection_not_found() -> Problem {
     Problem::not_found("There is no such connection.").with_hint("It may have been deleted.")
+}
+
+pub(crate) fn idempotency_key_reused() -> Problem {
+    Problem::new(ProblemCode::Conflict, "This Idempotency-Key was used for another request.")
+        .with_hint("Use a new key for each new request.")
 }
 
 pub(crate) fn field(field: &str, code: &str, message: &str) -> FieldError {

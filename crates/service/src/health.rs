@@ -1,6 +1,6 @@
 //! How healthy a database is: the last reading, or one taken now.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use common::{
     ConnectionId, Health, Problem, Reason, Unavailable,
@@ -17,7 +17,12 @@ const CONCURRENT_READINGS: usize = 16;
 
 /// The last reading, or one taken now where there is none. `fresh` always asks now, twice a second apart, so that
 /// rates are known.
-pub async fn read(service: &Service, who: &Principal, id: ConnectionId, fresh: bool) -> Result<Health, Problem> {
+pub async fn read(
+    service: &Service,
+    who: &Principal,
+    id: ConnectionId,
+    fresh: bool,
+) -> Result<Health, Problem> {
     who.require(Permission::Read)?;
     let target = targets::load(service, id).await?;
     if !fresh && let Some((last, _)) = service.store().latest_health(id).await.map_err(failure::from_store)? {
@@ -70,7 +75,9 @@ pub async fn read_all(service: &Service, who: &Principal) -> Result<AllHealth, P
     who.require(Permission::Read)?;
     who.require(Permission::Test)?;
     let targets = targets::all(service).await?;
-    let mut known = service.store().all_latest_health().await.map_err(failure::from_store)?;
+    let known = service.store().all_latest_health().await.map_err(failure::from_store)?;
+    let mut known: HashMap<ConnectionId, Health> =
+        known.into_iter().map(|health| (health.connection_id, health)).collect();
     let (mut items, mut missing) = (Vec::new(), Vec::new());
     for target in targets {
         match known.remove(&target.id()) {

@@ -80,7 +80,9 @@ impl Jobs {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             let now = self.clock.now();
             entries.retain(|_, entry| entry.job.finished_at.is_none_or(|at| now - at < KEPT));
-            if let Some(entry) = entries.values().find(|entry| entry.job.kind == kind && !entry.job.state.is_over()) {
+            if let Some(entry) =
+                entries.values().find(|entry| entry.job.kind == kind && !entry.job.state.is_over())
+            {
                 return entry.job.clone();
             }
             let job = Job {

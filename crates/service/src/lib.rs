@@ -26,12 +26,11 @@ mod targets;
 use std::sync::Arc;
 
 use common::database::MigrationInfo;
-use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 pub use clock::Clock;
 pub use principal::{Permission, Principal};
-pub use store::{ChunkInterval, KeyRing, KeyRingError, StoreConfig, StoreError};
+pub use store::{BadChunkInterval, ChunkInterval, KeyError, KeyRing, StoreConfig, StoreError};
 
 /// Everything a use case needs, built once in `main` and cheap to clone.
 #[derive(Clone)]
@@ -62,7 +61,11 @@ impl Service {
     }
 
     /// [`Service::open`] with a prober and a clock of one's own: for tests that need shorter limits or another time.
-    pub async fn open_with(config: StoreConfig, prober: probe::Prober, clock: Clock) -> Result<Self, StoreError> {
+    pub async fn open_with(
+        config: StoreConfig,
+        prober: probe::Prober,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let store = store::Store::open(config).await?;
         Ok(Self(Arc::new(Inner {
             store,
@@ -77,16 +80,17 @@ impl Service {
         })))
     }
 
-    /// Work that no person asks for, until `stop` is cancelled: purges what was deleted more than 30 s ago.
+    /// Work that no person asks for, until `stop` is cancelled: purges connections that were deleted more than
+    /// 30 s ago, and drops history that is older than it is kept.
     pub async fn run_background(&self, stop: CancellationToken) {
-        let every = tokio::time::interval(connections::PURGE_EVERY);
-        let mut ticks = futures::stream::unfold(every, |mut every| async move {
-            every.tick().await;
-            Some(((), every))
-        })
-        .boxed();
-        while let Some(Some(())) = stop.run_until_cancelled(ticks.next()).await {
-            connections::purge(self).await;
+        let mut purge = tokio::time::interval(connections::PURGE_EVERY);
+        let mut expire = tokio::time::interval(recording::EXPIRE_EVERY);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = purge.tick() => connections::purge(self).await,
+                _ = expire.tick() => recording::expire(self).await,
+            }
         }
     }
 

@@ -34,7 +34,8 @@ impl Principal {
         if may {
             Ok(())
         } else {
-            Err(Problem::new(ProblemCode::Forbidden, "You may not do this.").with_hint("Ask an administrator."))
+            Err(Problem::new(ProblemCode::Forbidden, "You may not do this.")
+                .with_hint("Ask an administrator."))
         }
     }
 }

@@ -47,8 +47,11 @@ impl RateLimit {
         let wait = ((1.0 - bucket.tokens) / PER_SECOND).ceil();
         Err(Problem {
             retry_after_s: Some(wait as u64),
-            ..Problem::new(ProblemCode::RateLimited, "This connection was tested very often in the last seconds.")
-                .with_hint(format!("Try again in {wait} s."))
+            ..Problem::new(
+                ProblemCode::RateLimited,
+                "This connection was tested very often in the last seconds.",
+            )
+            .with_hint(format!("Try again in {wait} s."))
         })
     }
 }
@@ -74,7 +77,8 @@ mod tests {
     fn a_burst_passes_then_one_a_second() {
         let seconds = Arc::new(AtomicI64::new(1_700_000_000));
         let shown = Arc::clone(&seconds);
-        let clock = Clock::from_fn(move || DateTime::from_timestamp(shown.load(Ordering::SeqCst), 0).unwrap());
+        let clock =
+            Clock::from_fn(move || DateTime::from_timestamp(shown.load(Ordering::SeqCst), 0).unwrap());
         let limit = RateLimit::new(clock);
         let id = ConnectionId(1);
         for _ in 0..20 {

@@ -1,25 +1,19 @@
-//! What was measured goes into the history, and what it means into the findings.
+//! What was measured goes into the history.
+//!
+//! A measurement that cannot be kept is still shown to who asked for it; the log says that it was not kept.
 
-use common::{
-    Health, TestResult,
-    health::{Check, CheckStatus, Severity},
-};
-use store::{FindingSource, NewFinding};
+use std::time::Duration;
+
+use common::TestResult;
 
 use crate::{Service, failure};
 
-/// The check id of "it can be reached".
-pub(crate) const REACHABLE: &str = "reachable";
+/// How often history that is older than it is kept is looked for.
+pub(crate) const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
-/// Keeps a test. A measurement that cannot be kept is still shown to who asked for it; the log says so.
+/// Keeps a test.
 pub(crate) async fn test(service: &Service, result: &TestResult) {
-    let kept = async {
-        service.store().record_test(result).await?;
-        let findings: Vec<_> = unreachable(result).into_iter().collect();
-        let (id, at) = (result.connection_id, result.checked_at);
-        service.store().set_findings(id, FindingSource::Test, &findings, at).await
-    };
-    if let Err(error) = kept.await {
+    if let Err(error) = service.store().record_test(result).await {
         not_kept(error);
     }
 }
@@ -27,55 +21,24 @@ pub(crate) async fn test(service: &Service, result: &TestResult) {
 /// Keeps a health reading and the connect that it began with.
 pub(crate) async fn health(service: &Service, reading: &probe::HealthReading) {
     test(service, &reading.test).await;
-    let kept = async {
-        let counters = reading.counters.as_ref().and_then(|counters| serde_json::to_value(counters).ok());
-        service.store().record_health(&reading.health, counters.as_ref()).await?;
-        // A database that could not be asked says nothing new of its checks: what was found stays found.
-        if reading.health.error.is_some() {
-            return Ok(());
-        }
-        let findings: Vec<_> = reading.health.checks.iter().filter_map(beyond_its_limit).collect();
-        let (id, at) = (reading.health.connection_id, reading.health.checked_at);
-        service.store().set_findings(id, FindingSource::Health, &findings, at).await
-    };
-    if let Err(error) = kept.await {
+    let counters = reading.counters.as_ref().and_then(|counters| serde_json::to_value(counters).ok());
+    if let Err(error) = service.store().record_health(&reading.health, counters.as_ref()).await {
         not_kept(error);
     }
 }
 
 fn not_kept(error: store::StoreError) {
-    // A connection that was deleted while it was asked: there is nothing to keep it for.
-    if !matches!(error, store::StoreError::NotFound) {
-        let problem = failure::from_store(error);
-        tracing::error!(%problem, "a measurement was not kept");
+    let problem = failure::from_store(error);
+    tracing::error!(%problem, "a measurement was not kept");
+}
+
+/// Drops history that is older than `TIMESCALE_RETENTION_DAYS`.
+pub(crate) async fn expire(service: &Service) {
+    match service.store().expire_history(service.0.clock.now()).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::info!(rows, "history older than its retention dropped"),
+        Err(error) => {
+            failure::from_store(error);
+        }
     }
-}
-
-fn unreachable(result: &TestResult) -> Option<NewFinding> {
-    let error = result.error.as_ref()?;
-    Some(NewFinding {
-        check_id: REACHABLE.to_owned(),
-        severity: Severity::Critical,
-        title: error.kind.headline().to_owned(),
-        detail: format!("{} {}", error.message, error.hint).trim().to_owned(),
-        fix_sql: None,
-        docs_url: None,
-    })
-}
-
-fn beyond_its_limit(check: &Check) -> Option<NewFinding> {
-    let severity = match check.status {
-        CheckStatus::Critical => Severity::Critical,
-        CheckStatus::Warning => Severity::Warning,
-        CheckStatus::Info => Severity::Info,
-        CheckStatus::Ok | CheckStatus::Unavailable | CheckStatus::Skipped => return None,
-    };
-    Some(NewFinding {
-        check_id: check.id.clone(),
-        severity,
-        title: check.title.clone(),
-        detail: check.detail.clone(),
-        fix_sql: check.fix_sql.clone(),
-        docs_url: check.docs_url.clone(),
-    })
 }

@@ -32,42 +32,49 @@ impl Loaded {
 
 /// The connection `id`, with its password opened.
 pub(crate) async fn load(service: &Service, id: ConnectionId) -> Result<Loaded, Problem> {
-    service.store().target(id).await.map(loaded).map_err(failure::from_store)
+    match service.store().target(id).await {
+        Err(error) if !matches!(error, StoreError::Secret { .. }) => Err(failure::from_store(error)),
+        stored => Ok(loaded(id, stored)),
+    }
 }
 
-/// Every connection that is watched, with its password opened.
+/// Every connection that is not paused, with its password opened.
 pub(crate) async fn all(service: &Service) -> Result<Vec<Loaded>, Problem> {
     let targets = service.store().all_targets().await.map_err(failure::from_store)?;
-    Ok(targets.into_iter().map(loaded).collect())
+    Ok(targets.into_iter().map(|(id, stored)| loaded(id, stored)).collect())
 }
 
-fn loaded(stored: StoredTarget) -> Loaded {
-    let key = TargetKey { id: stored.connection_id, version: stored.version };
-    let target = match stored.password {
-        Ok(password) => Ok(probe::Target {
-            connection_id: stored.connection_id,
-            host: stored.host,
-            port: stored.port,
-            database_name: stored.database_name,
-            username: stored.username,
-            password,
-            ssl_mode: stored.ssl_mode,
-            ssl_root_cert: stored.ssl_root_cert,
-        }),
-        Err(error) => Err(unreadable_password(&error)),
-    };
-    Loaded { key, region: stored.region, target }
+fn loaded(id: ConnectionId, stored: Result<StoredTarget, StoreError>) -> Loaded {
+    match stored {
+        Ok(stored) => Loaded {
+            key: TargetKey { id, version: stored.version },
+            region: stored.region,
+            target: Ok(probe::Target {
+                connection_id: id,
+                host: stored.host,
+                port: stored.port,
+                database_name: stored.database_name,
+                username: stored.username,
+                password: stored.password,
+                ssl_mode: stored.ssl_mode,
+                ssl_root_cert: stored.ssl_root_cert,
+            }),
+        },
+        Err(_) => {
+            Loaded { key: TargetKey { id, version: 0 }, region: None, target: Err(unreadable_password()) }
+        }
+    }
 }
 
-fn unreadable_password(error: &StoreError) -> TestError {
-    tracing::warn!(%error, "a stored password cannot be opened");
+fn unreadable_password() -> TestError {
     TestError {
         kind: TestErrorKind::Secret,
         phase: Phase::Auth,
         message: "The stored password cannot be opened with the present encryption key.".to_owned(),
-        hint: "Start the dashboard with the key it was stored with (DB_PASSWORD_ENCRYPTION_KEY), or edit the \
+        hint:
+            "Start the dashboard with the key it was stored with (DB_PASSWORD_ENCRYPTION_KEY), or edit the \
                connection and type the password again."
-            .to_owned(),
+                .to_owned(),
         sqlstate: None,
     }
 }

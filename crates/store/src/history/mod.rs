@@ -2,12 +2,14 @@
 //! has been wrong.
 
 mod expiry;
+mod finding_list;
 mod findings;
 mod json;
 mod latest;
 mod percentiles;
 mod record_health;
 mod record_test;
+mod sizes;
 mod words;
 
 pub use findings::FindingSpan;

@@ -1,0 +1,227 @@
+//! The main job through the use cases, on a real PostgreSQL: add, test, read, change, delete.
+
+use common::{
+    ConnectionInput, ConnectionStatus, Created, PasswordChange, ProblemCode, RequestSecret, SslMode,
+    TestErrorKind, connection::ListQuery, database::DatabaseMode, health::HealthStatus, health::Severity,
+};
+use service::{
+    Clock, KeyRing, Principal, Service, StoreConfig, checks, connections, database, findings, health,
+};
+use testkit::{Cluster, Version};
+
+const ADMIN: Principal = Principal::LocalAdmin;
+
+/// A service over a database of its own, on the cluster that is its target as well.
+struct Dashboard {
+    service: Service,
+    cluster: Cluster,
+}
+
+impl Dashboard {
+    async fn start() -> Self {
+        Self::start_with(Clock::system()).await
+    }
+
+    async fn start_with(clock: Clock) -> Self {
+        let cluster = Cluster::start(Version::V18).await;
+        cluster.create_database("dashboard").await;
+        cluster.create_database("shop").await;
+        let config = StoreConfig {
+            url: cluster.url("dashboard").into(),
+            direct_url: None,
+            mode: DatabaseMode::External,
+            keys: KeyRing::parse(&KeyRing::generate_key()).unwrap(),
+            retention_days: 90,
+            chunk_interval: "7 days".parse().unwrap(),
+        };
+        let service = Service::open_with(config, probe::Prober::new(), clock).await.unwrap();
+        Self { service, cluster }
+    }
+
+    fn input(&self, name: &str) -> ConnectionInput {
+        ConnectionInput {
+            name: Some(name.to_owned()),
+            host: self.cluster.host().to_owned(),
+            port: self.cluster.port(),
+            database_name: "shop".to_owned(),
+            username: self.cluster.user().to_owned(),
+            password: PasswordChange::Set(RequestSecret::new(self.cluster.password())),
+            ssl_mode: SslMode::Auto,
+            ssl_root_cert: None,
+            region: None,
+            cloud_provider: None,
+            place: None,
+            tags: Vec::new(),
+            notes: String::new(),
+            check_interval_s: 60,
+            paused: false,
+            let_sleep: false,
+            version: None,
+            test: true,
+        }
+    }
+
+    async fn create(&self, input: ConnectionInput) -> Created {
+        connections::create(&self.service, &ADMIN, input, None).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_new_connection_is_tested_at_once_and_its_health_read() {
+    let dashboard = Dashboard::start().await;
+    let created = dashboard.create(dashboard.input("shop")).await;
+    let test = created.test.unwrap();
+    assert!(test.ok, "{:?}", test.error);
+    assert_eq!(created.connection.last_check.as_ref().map(|check| check.checked_at), Some(test.checked_at));
+
+    let read = health::read(&dashboard.service, &ADMIN, created.connection.id, true).await.unwrap();
+    assert_eq!(read.status, HealthStatus::Ok);
+    assert!(read.metrics.transactions_per_s.is_some());
+    let listed = connections::list(&dashboard.service, &ADMIN, ListQuery::default()).await.unwrap();
+    assert_eq!((listed.total, listed.items[0].status), (1, ConnectionStatus::Up));
+    assert!(listed.items[0].health.is_some());
+    let summary = database::summary(&dashboard.service, &ADMIN).await.unwrap();
+    assert_eq!((summary.connections.total, summary.connections.up), (1, 1));
+    assert!(summary.size_bytes.is_some_and(|bytes| bytes > 1_000_000));
+    assert_eq!(summary.unavailable["availability_ratio"].reason, "not_collected");
+}
+
+#[tokio::test]
+async fn a_connection_whose_test_fails_is_saved_and_becomes_a_finding() {
+    let dashboard = Dashboard::start().await;
+    let wrong = PasswordChange::Set(RequestSecret::new("not the password"));
+    let created = dashboard.create(ConnectionInput { password: wrong, ..dashboard.input("shop") }).await;
+    let error = created.test.and_then(|test| test.error).unwrap();
+    assert_eq!(error.kind, TestErrorKind::Auth);
+    assert_eq!(created.connection.status, ConnectionStatus::Down);
+
+    let query = findings::FindingQuery { severity: Some(Severity::Critical), ..Default::default() };
+    let found = findings::list(&dashboard.service, &ADMIN, query.clone()).await.unwrap();
+    assert_eq!((found.total, found.items[0].check_id.as_str()), (1, "reachable"));
+
+    let right = PasswordChange::Set(RequestSecret::new(dashboard.cluster.password()));
+    let input = ConnectionInput { password: right, ..dashboard.input("shop") };
+    let id = created.connection.id;
+    connections::update(&dashboard.service, &ADMIN, id, input).await.unwrap();
+    assert!(checks::test(&dashboard.service, &ADMIN, id).await.unwrap().ok);
+    assert_eq!(findings::list(&dashboard.service, &ADMIN, query).await.unwrap().total, 0);
+}
+
+#[tokio::test]
+async fn a_stored_password_is_not_sent_anywhere_new() {
+    let dashboard = Dashboard::start().await;
+    let created = dashboard.create(dashboard.input("shop")).await;
+    let id = created.connection.id;
+    let keeping = ConnectionInput { password: PasswordChange::Keep, ..dashboard.input("shop") };
+    let elsewhere = [
+        ConnectionInput { host: "localhost".to_owned(), ..keeping.clone() },
+        ConnectionInput { port: 1, ..keeping.clone() },
+        ConnectionInput { username: "other".to_owned(), ..keeping.clone() },
+        ConnectionInput { ssl_mode: SslMode::Disable, ..keeping.clone() },
+    ];
+    for input in elsewhere {
+        let refused = connections::update(&dashboard.service, &ADMIN, id, input).await.unwrap_err();
+        assert_eq!(refused.fields[0].field, "password");
+    }
+    let renamed = ConnectionInput { name: Some("shop eu".to_owned()), ..keeping };
+    let changed = connections::update(&dashboard.service, &ADMIN, id, renamed).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.version, changed.has_password), ("shop eu", 2, true));
+    assert!(checks::test(&dashboard.service, &ADMIN, id).await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_change_from_an_old_version_is_refused() {
+    let dashboard = Dashboard::start().await;
+    let id = dashboard.create(dashboard.input("shop")).await.connection.id;
+    let from_first = ConnectionInput { version: Some(1), ..dashboard.input("shop") };
+    connections::update(&dashboard.service, &ADMIN, id, from_first.clone()).await.unwrap();
+    let refused = connections::update(&dashboard.service, &ADMIN, id, from_first).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::Conflict);
+    let refused = connections::delete(&dashboard.service, &ADMIN, id, Some(1)).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::Conflict);
+    connections::delete(&dashboard.service, &ADMIN, id, Some(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_connection_is_hidden_at_once_and_can_be_restored() {
+    let dashboard = Dashboard::start().await;
+    let id = dashboard.create(dashboard.input("shop")).await.connection.id;
+    connections::delete(&dashboard.service, &ADMIN, id, None).await.unwrap();
+    let gone = connections::get(&dashboard.service, &ADMIN, id).await.unwrap_err();
+    assert_eq!(gone.code, ProblemCode::NotFound);
+    let gone = checks::test(&dashboard.service, &ADMIN, id).await.unwrap_err();
+    assert_eq!(gone.code, ProblemCode::NotFound);
+    connections::restore(&dashboard.service, &ADMIN, id).await.unwrap();
+    assert!(checks::test(&dashboard.service, &ADMIN, id).await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_creates_once() {
+    let dashboard = Dashboard::start().await;
+    let key = || Some("a-key".to_owned());
+    let create = |input| connections::create(&dashboard.service, &ADMIN, input, key());
+    let first = create(dashboard.input("shop")).await.unwrap();
+    let again = create(dashboard.input("shop")).await.unwrap();
+    assert_eq!(first.connection.id, again.connection.id);
+    assert_eq!(first.test, again.test);
+    let other = create(dashboard.input("other")).await.unwrap_err();
+    assert_eq!(other.code, ProblemCode::Conflict);
+}
+
+#[tokio::test]
+async fn two_tests_at_the_same_time_are_one() {
+    let dashboard = Dashboard::start().await;
+    let input = ConnectionInput { test: false, ..dashboard.input("shop") };
+    let id = dashboard.create(input).await.connection.id;
+    let (one, two) = tokio::join!(
+        checks::test(&dashboard.service, &ADMIN, id),
+        checks::test(&dashboard.service, &ADMIN, id)
+    );
+    assert_eq!(one.unwrap().checked_at, two.unwrap().checked_at);
+}
+
+#[tokio::test]
+async fn all_connections_are_tested_and_grouped_by_region() {
+    let dashboard = Dashboard::start().await;
+    for (name, region) in [("a", Some("EU West")), ("b", Some("EU West")), ("c", None)] {
+        let input =
+            ConnectionInput { region: region.map(str::to_owned), test: false, ..dashboard.input(name) };
+        dashboard.create(input).await;
+    }
+    let paused = ConnectionInput { paused: true, test: false, ..dashboard.input("paused") };
+    dashboard.create(paused).await;
+    let answer = checks::all_regions(&dashboard.service, &ADMIN).await.unwrap();
+    let checks::AllRegionsAnswer::Done(all) = answer else { panic!("three connections are no job") };
+    assert_eq!((all.tested, all.ok), (3, 3));
+    let regions: Vec<_> =
+        all.regions.iter().map(|region| (region.region.as_deref(), region.tested)).collect();
+    assert_eq!(regions, [(None, 1), (Some("EU West"), 2)]);
+}
+
+#[tokio::test]
+async fn the_health_of_all_takes_what_is_missing() {
+    let dashboard = Dashboard::start().await;
+    let input = ConnectionInput { test: false, ..dashboard.input("shop") };
+    dashboard.create(input).await;
+    let all = health::read_all(&dashboard.service, &ADMIN).await.unwrap();
+    assert_eq!((all.items.len(), all.summary.ok), (1, 1));
+}
+
+#[tokio::test]
+async fn a_root_certificate_that_is_none_is_refused_on_its_field() {
+    let dashboard = Dashboard::start().await;
+    let pem = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n".to_owned();
+    let input = ConnectionInput { ssl_root_cert: Some(pem), ..dashboard.input("shop") };
+    let refused = connections::create(&dashboard.service, &ADMIN, input, None).await.unwrap_err();
+    assert_eq!(refused.fields[0].field, "ssl_root_cert");
+    let listed = connections::list(&dashboard.service, &ADMIN, ListQuery::default()).await.unwrap();
+    assert_eq!(listed.total, 0);
+}
+
+#[tokio::test]
+async fn the_system_may_not_change_connections() {
+    let dashboard = Dashboard::start().await;
+    let input = dashboard.input("shop");
+    let refused = connections::create(&dashboard.service, &Principal::System, input, None).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::Forbidden);
+}
