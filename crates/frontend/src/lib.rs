@@ -10,7 +10,9 @@ pub fn hydrate() {
     console_error_panic_hook::set_once();
     wasm_bindgen_futures::spawn_local(async {
         // Waits for the code of a lazy route before it hydrates, as `hydrate_lazy` does, but tells when it is done.
-        leptos::mount::hydrate_from_async(leptos::tachys::dom::body(), app::App).await.forget();
+        let waking = leptos::mount::hydrate_from_async(leptos::tachys::dom::body(), app::App);
+        // Boxed: the future holds the whole view.
+        Box::pin(waking).await.forget();
         if let Some(html) = document().document_element() {
             let _ = html.set_attribute("data-hydrated", "");
         }

@@ -1,4 +1,4 @@
-//! Small labels: a fact with its meaning in colour, and a person's own tags.
+//! Small labels: a fact with its meaning in colour.
 
 use leptos::prelude::*;
 
@@ -16,10 +16,4 @@ pub fn Badge(
             {icon.map(|name| view! { <Icon name/> })} {children()}
         </span>
     }
-}
-
-/// A tag that a person gave.
-#[component]
-pub fn Tag(#[prop(into)] name: String) -> impl IntoView {
-    view! { <span class="badge badge--plain">{name}</span> }
 }

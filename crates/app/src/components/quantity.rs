@@ -25,18 +25,6 @@ pub fn Millis(#[prop(into)] ms: Option<f64>) -> impl IntoView {
     shown(ms.map(units::millis))
 }
 
-/// Bytes in powers of 1024, or a dash.
-#[component]
-pub fn Bytes(#[prop(into)] bytes: Option<i64>) -> impl IntoView {
-    shown(bytes.map(units::bytes))
-}
-
-/// A count, or a dash.
-#[component]
-pub fn Count(#[prop(into)] count: Option<i64>) -> impl IntoView {
-    shown(count.map(units::count))
-}
-
 /// A ratio as per cent, or a dash.
 #[component]
 pub fn Percent(#[prop(into)] ratio: Option<f64>) -> impl IntoView {

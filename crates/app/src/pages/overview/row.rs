@@ -39,7 +39,7 @@ pub(super) fn Row(connection: Connection) -> impl IntoView {
             <td>
                 <div class="name">
                     <StatusShape status/>
-                    <a class="cut" href=format!("/connections/{id}") title=name.clone() dir="auto">{name.clone()}</a>
+                    <a class="cut" href=format!("/connections/{id}") title=name dir="auto">{name.clone()}</a>
                     <span class="name__sub cut" title=target dir="auto">
                         <span class=tone>{line}</span>
                     </span>
@@ -94,8 +94,8 @@ fn Place(region: Option<String>, cloud_provider: Option<String>) -> impl IntoVie
     };
     match first {
         Some(first) => view! {
-            <div class="list__place cut" title=first.clone()>{first.clone()}</div>
-            {second.map(|second| view! { <div class="list__place name__sub cut" title=second.clone()>{second.clone()}</div> })}
+            <div class="list__place cut" title=first>{first.clone()}</div>
+            {second.map(|second| view! { <div class="list__place name__sub cut" title=second>{second.clone()}</div> })}
         }
         .into_any(),
         None => view! { <Unknown reason="No region is given"/> }.into_any(),
