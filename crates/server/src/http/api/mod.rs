@@ -1,0 +1,11 @@
+//! The JSON API: one file a resource. A handler extracts, calls one use case and answers; no rule stands here.
+
+pub mod connections;
+pub mod database;
+pub mod findings;
+pub mod health;
+pub mod jobs;
+pub mod probes;
+pub mod tests;
+
+mod responses;

@@ -1,0 +1,61 @@
+//! `/healthz` and `/readyz`: for whoever starts, stops and watches the dashboard itself.
+
+use axum::{Json, extract::State};
+use common::{Problem, ProblemCode, database::MigrationInfo};
+use serde::Serialize;
+use service::{Service, database};
+use utoipa::ToSchema;
+
+use super::super::problem::Refusal;
+
+/// The process runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct Alive {
+    /// Always `ok`.
+    status: &'static str,
+    /// This release.
+    version: &'static str,
+}
+
+/// Requests can be answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct Ready {
+    /// Always `ok`.
+    status: &'static str,
+    migrations: MigrationInfo,
+}
+
+/// Is the process alive?
+///
+/// Asks nothing of anybody.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Dashboard", operation_id = "is_alive",
+    responses((status = 200, description = "The process runs.", body = Alive)),
+)]
+pub(in crate::http) async fn alive() -> Json<Alive> {
+    Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Is the dashboard ready?
+///
+/// Whether its own database answers and has the migrations of this release.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Dashboard", operation_id = "is_ready",
+    responses(
+        (status = 200, description = "Ready.", body = Ready),
+        (status = 503, description = "Its own database cannot be reached, or lacks migrations.",
+            body = common::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(in crate::http) async fn ready(State(service): State<Service>) -> Result<Json<Ready>, Refusal> {
+    let readiness = database::ready(&service).await?;
+    if readiness.ready {
+        return Ok(Json(Ready { status: "ok", migrations: readiness.migrations }));
+    }
+    let MigrationInfo { applied, latest } = readiness.migrations;
+    let problem = Problem::new(
+        ProblemCode::StoreUnavailable,
+        format!("The dashboard's own database is at migration {applied}; this release needs {latest}."),
+    );
+    Err(problem.with_hint("Run `pg-dashboard migrate`.").into())
+}

@@ -1,0 +1,59 @@
+//! The files of the pages, and what an address answers that is neither a route nor a file.
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Request, State},
+    response::{IntoResponse, Response},
+};
+use common::{ProblemCode, text};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use leptos::config::LeptosOptions;
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+
+use super::{AppState, pages::PageRequest, problem::Refusal, router::is_for_programs};
+
+/// Names with a hash of their content never mean anything else.
+const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// A file of the site root; else, for a program, a problem, and for a person the page that says so.
+pub(super) async fn fallback(State(state): State<AppState>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    if is_for_programs(&path) {
+        let detail = format!("There is nothing at {}.", text::clean(&path, 120));
+        return Refusal::new(ProblemCode::NotFound, detail).into_response();
+    }
+    let (mut parts, _) = request.into_parts();
+    if let Some(file) = file(&state.leptos, &parts).await {
+        return file;
+    }
+    let uri = parts.uri.clone();
+    match PageRequest::from_request_parts(&mut parts, &state).await {
+        Ok(page) => page.render(&uri, None, StatusCode::NOT_FOUND).await,
+        Err(impossible) => match impossible {},
+    }
+}
+
+/// The file, compressed beforehand where it is and the browser takes it. Its `ETag` saves sending it again.
+async fn file(options: &LeptosOptions, request: &Parts) -> Option<Response> {
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut asked = Request::new(Body::empty());
+    *asked.method_mut() = request.method.clone();
+    *asked.uri_mut() = request.uri.clone();
+    *asked.headers_mut() = request.headers.clone();
+    let files = ServeDir::new(&*options.site_root)
+        .append_index_html_on_directories(false)
+        .redirect_to_trailing_slash(false)
+        .precompressed_br()
+        .precompressed_gzip();
+    let mut response = files.oneshot(asked).await.ok()?.map(Body::new);
+    if response.status() == StatusCode::NOT_FOUND {
+        return None;
+    }
+    if options.hash_files && request.uri.path().starts_with(&options.site_pkg_dir_route_base()) {
+        response.headers_mut().insert(header::CACHE_CONTROL, FOREVER);
+    }
+    Some(response)
+}

@@ -1,0 +1,99 @@
+//! The OpenAPI document's frame, and the page at `/docs` that shows it. All of it comes from this binary.
+
+use std::sync::Arc;
+
+use axum::{Router, routing::get};
+use common::{Problem, SslMode};
+use http::{HeaderValue, header};
+use serde::Deserialize;
+use utoipa::{OpenApi, ToSchema, openapi};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// What the document says beside the handlers.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "PostgreSQL Connection Dashboard",
+        description = "Connections to PostgreSQL databases: can they be reached, how fast, are they healthy, what to do.\n\n\
+            JSON in snake_case. Times are RFC 3339 in UTC; durations end in `_ms` or `_s`, sizes in `_bytes`, fractions \
+            in `_ratio`. A value that is not known is null, and `unavailable` of the same object says why. Errors are \
+            `application/problem+json`. Every answer has an `X-Request-Id`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "This dashboard.")),
+    components(schemas(Problem)),
+    tags(
+        (name = "Connections", description = "What is watched."),
+        (name = "Tests", description = "Ask targets now."),
+        (name = "Jobs", description = "Work that takes longer than a request."),
+        (name = "Health", description = "How databases are, and what needs a person."),
+        (name = "Dashboard", description = "The dashboard itself."),
+    ),
+)]
+pub(super) struct Frame;
+
+/// A connection as a request carries it. It is read field by field in [`common::ConnectionInput::from_json`]; this is
+/// its description.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ConnectionInput)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) struct NewConnection {
+    /// Unique without regard to case. Without it: `database@host`.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// A host name, an IP address or the folder of a Unix socket.
+    #[schema(example = "db.example.com")]
+    host: String,
+    #[schema(minimum = 1, maximum = 65535, default = 5432)]
+    port: Option<u16>,
+    #[schema(example = "orders")]
+    database_name: String,
+    #[schema(example = "app")]
+    username: String,
+    /// On replacing: missing keeps the stored one, `""` removes it.
+    #[schema(format = Password, write_only)]
+    password: Option<String>,
+    /// This release offers `auto`, `disable`, `require` and `verify-full`.
+    #[schema(default = "auto")]
+    ssl_mode: Option<SslMode>,
+    /// PEM; one or more certificates of the authority that signed the server's.
+    ssl_root_cert: Option<String>,
+    /// Any text that says where it is.
+    region: Option<String>,
+    cloud_provider: Option<String>,
+    #[schema(minimum = -90, maximum = 90)]
+    latitude: Option<f64>,
+    #[schema(minimum = -180, maximum = 180)]
+    longitude: Option<f64>,
+    tags: Option<Vec<String>>,
+    notes: Option<String>,
+    /// Seconds between two checks.
+    #[schema(minimum = 5, maximum = 3600, default = 60)]
+    check_interval_s: Option<i32>,
+    /// Not checked, and not part of any total.
+    #[schema(default = false)]
+    paused: Option<bool>,
+    /// For databases that scale to zero: do not keep it awake.
+    #[schema(default = false)]
+    let_sleep: Option<bool>,
+    /// On replacing: the version that the change was made from.
+    #[schema(minimum = 1)]
+    version: Option<i32>,
+    /// On adding: whether to test at once.
+    #[schema(default = true)]
+    test: Option<bool>,
+}
+
+/// `/openapi.json` and `/docs`.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(document: &openapi::OpenApi) -> Router<S> {
+    // Written once: it never changes while the server runs.
+    let json: Arc<str> = document.to_json().unwrap_or_default().into();
+    let answer = move || {
+        let json = json.clone();
+        async move { ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json.to_string()) }
+    };
+    // "none": Swagger UI would otherwise ask a validator in the internet.
+    let config = Config::new(["/openapi.json"]).validator_url("none").use_base_layout().doc_expansion("list");
+    Router::new().route("/openapi.json", get(answer)).merge(SwaggerUi::new("/docs").config(config))
+}

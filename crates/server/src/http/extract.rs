@@ -1,0 +1,109 @@
+//! What handlers take out of a request, refused with the words of the API.
+
+use axum::{
+    RequestExt,
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+};
+use common::{ConnectionId, ConnectionInput, Problem, ProblemCode, text};
+use http::{HeaderMap, header, request::Parts};
+use serde_json::Value;
+
+use super::{limits, problem::Refusal};
+
+/// A connection in a JSON body, by the rules of [`ConnectionInput::from_json`].
+pub(super) struct ConnectionBody(pub(super) ConnectionInput);
+
+impl<S: Send + Sync> FromRequest<S> for ConnectionBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let body = json(request).await?;
+        let input = ConnectionInput::from_json(&body).map_err(Problem::validation)?;
+        Ok(Self(input))
+    }
+}
+
+/// 415 for another content type, 413 for too much, 400 for what is not JSON.
+async fn json(request: Request) -> Result<Value, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(ProblemCode::UnsupportedMediaType, "The body must be JSON.")
+            .with_hint("Send it with the header Content-Type: application/json."));
+    }
+    let bytes = bytes(request).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        // serde_json's words name a place and what it expected there; the body itself is not repeated.
+        Problem::new(
+            ProblemCode::Malformed,
+            format!("The body is not JSON: {}.", text::clean(&error.to_string(), 200)),
+        )
+    })
+}
+
+pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    request.extract::<Bytes, _>().await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(cause)
+            if cause.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            limits::too_large()
+        }
+        _ => Problem::new(ProblemCode::Malformed, "The body ended before it was complete."),
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// The id of a connection in the path. What is not a number names no connection: 404.
+pub(super) struct Id(pub(super) ConnectionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let no_such = || Problem::not_found("There is no such connection.").with_hint("Its id is a number.");
+        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| no_such())?;
+        // `+7` and `007` parse, but name nothing.
+        let id: ConnectionId =
+            id.parse().ok().filter(|parsed: &ConnectionId| parsed.to_string() == id).ok_or_else(no_such)?;
+        Ok(Self(id))
+    }
+}
+
+/// The `Idempotency-Key` header; its rules are the use case's.
+pub(super) struct IdempotencyKey(pub(super) Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let key = value.to_str().map_err(|_| {
+            Problem::field("Idempotency-Key", "characters", "Use letters, digits and punctuation of ASCII.")
+        })?;
+        Ok(Self(Some(key.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_recognised_by_its_content_type() {
+        let is = |value: &'static str| {
+            is_json(&HeaderMap::from_iter([(header::CONTENT_TYPE, value.parse().unwrap())]))
+        };
+        assert!(is("application/json; charset=utf-8"));
+        assert!(is("Application/JSON"));
+        assert!(is("application/merge-patch+json"));
+        assert!(!is("text/plain"));
+        assert!(!is("application/x-www-form-urlencoded"));
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,300 @@
+//! Forms of browsers without JavaScript. Each handler calls one use case and sends the browser on (303), or renders the
+//! page again with what was typed and what is wrong with it.
+
+use app::{FormOutcome, Theme};
+use axum::{
+    extract::{FromRequest, Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use common::{ConnectionDraft, ConnectionId, Problem, ProblemCode, RequestSecret};
+use http::{HeaderValue, StatusCode, Uri, header};
+use service::{Service, checks, connections, health};
+
+use super::{
+    Caller,
+    extract::{self, Id},
+    pages::PageRequest,
+    problem::Refusal,
+};
+
+const YEAR_S: u32 = 365 * 24 * 60 * 60;
+
+/// The fields of a posted form.
+pub(super) struct Form(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if content_type.is_some_and(|value| !value.starts_with("application/x-www-form-urlencoded")) {
+            return Err(Refusal::new(
+                ProblemCode::UnsupportedMediaType,
+                "The body must be a URL-encoded form.",
+            ));
+        }
+        let bytes = extract::bytes(request).await?;
+        let fields = serde_urlencoded::from_bytes(&bytes)
+            .map_err(|_| Problem::new(ProblemCode::Malformed, "The form cannot be read."))?;
+        Ok(Self(fields))
+    }
+}
+
+impl Form {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What was typed into a field; `otherwise` where the form has no such field.
+    fn typed(&self, name: &str, otherwise: String) -> String {
+        // Browsers end lines of a text area with CR LF.
+        self.text(name).map_or(otherwise, |value| value.replace("\r\n", "\n"))
+    }
+
+    /// A box that is not ticked is not sent.
+    fn ticked(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|value| value != "false")
+    }
+
+    fn version(&self) -> Option<i32> {
+        self.text("version").and_then(|version| version.parse().ok())
+    }
+
+    fn draft(&self) -> ConnectionDraft {
+        let blank = ConnectionDraft::default();
+        ConnectionDraft {
+            name: self.typed("name", blank.name),
+            host: self.typed("host", blank.host),
+            port: self.typed("port", blank.port),
+            database_name: self.typed("database_name", blank.database_name),
+            username: self.typed("username", blank.username),
+            ssl_mode: self.typed("ssl_mode", blank.ssl_mode),
+            ssl_root_cert: self.typed("ssl_root_cert", blank.ssl_root_cert),
+            region: self.typed("region", blank.region),
+            cloud_provider: self.typed("cloud_provider", blank.cloud_provider),
+            latitude: self.typed("latitude", blank.latitude),
+            longitude: self.typed("longitude", blank.longitude),
+            tags: self.typed("tags", blank.tags),
+            notes: self.typed("notes", blank.notes),
+            check_interval_s: self.typed("check_interval_s", blank.check_interval_s),
+            password: RequestSecret::new(self.text("password").unwrap_or_default()),
+            remove_password: self.ticked("remove_password"),
+            paused: self.ticked("paused"),
+            let_sleep: self.ticked("let_sleep"),
+            version: self.version(),
+        }
+    }
+}
+
+/// A page of the interface.
+#[derive(Clone, Copy)]
+enum Place {
+    Overview,
+    New,
+    Connection(ConnectionId),
+    Edit(ConnectionId),
+    Delete(ConnectionId),
+}
+
+impl Place {
+    fn uri(self) -> Uri {
+        let path = match self {
+            Self::Overview => "/".to_owned(),
+            Self::New => "/connections/new".to_owned(),
+            Self::Connection(id) => format!("/connections/{id}"),
+            Self::Edit(id) => format!("/connections/{id}/edit"),
+            Self::Delete(id) => format!("/connections/{id}/delete"),
+        };
+        path.parse().unwrap_or_default()
+    }
+
+    fn redirect(self) -> Response {
+        Redirect::to(&self.uri().to_string()).into_response()
+    }
+}
+
+/// On to `done` when it worked; else `again` with what is wrong.
+async fn answer<T>(page: PageRequest, outcome: Result<T, Problem>, done: Place, again: Place) -> Response {
+    match outcome {
+        Ok(_) => done.redirect(),
+        Err(problem) => refused(page, ConnectionDraft::default(), problem, again).await,
+    }
+}
+
+async fn refused(page: PageRequest, draft: ConnectionDraft, problem: Problem, again: Place) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    page.render(&again.uri(), Some(FormOutcome::refused(draft, problem)), status).await
+}
+
+pub(super) async fn create(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    form: Form,
+) -> Response {
+    let draft = form.draft();
+    let created = match draft.parse() {
+        Ok(input) => connections::create(&service, &who, input, None).await,
+        Err(fields) => Err(Problem::validation(fields)),
+    };
+    match created {
+        Ok(created) => Place::Connection(created.connection.id).redirect(),
+        Err(problem) => refused(page, draft, problem, Place::New).await,
+    }
+}
+
+pub(super) async fn edit(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+    form: Form,
+) -> Response {
+    let draft = form.draft();
+    let updated = match draft.parse() {
+        Ok(input) => connections::update(&service, &who, id, input).await,
+        Err(fields) => Err(Problem::validation(fields)),
+    };
+    match updated {
+        Ok(_) => Place::Connection(id).redirect(),
+        Err(problem) => refused(page, draft, problem, Place::Edit(id)).await,
+    }
+}
+
+/// Without JavaScript a person waits for the test, and then sees it on the page.
+pub(super) async fn test(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+) -> Response {
+    let tested = checks::test(&service, &who, id).await;
+    answer(page, tested, Place::Connection(id), Place::Connection(id)).await
+}
+
+/// A latency test is not kept: its page carries it.
+pub(super) async fn latency(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+    form: Form,
+) -> Response {
+    let place = Place::Connection(id);
+    let rounds = match form.text("rounds").unwrap_or("5").trim().parse() {
+        Ok(rounds) => rounds,
+        Err(_) => {
+            let problem = Problem::field("rounds", "type", "Must be a whole number from 1 to 100.");
+            return refused(page, ConnectionDraft::default(), problem, place).await;
+        }
+    };
+    match checks::latency(&service, &who, id, rounds).await {
+        Ok(latency) => {
+            let outcome = FormOutcome { latency: Some(latency), ..FormOutcome::default() };
+            page.render(&place.uri(), Some(outcome), StatusCode::OK).await
+        }
+        Err(problem) => refused(page, ConnectionDraft::default(), problem, place).await,
+    }
+}
+
+pub(super) async fn read_health(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+) -> Response {
+    let read = health::read(&service, &who, id, true).await;
+    answer(page, read, Place::Connection(id), Place::Connection(id)).await
+}
+
+pub(super) async fn delete(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+    form: Form,
+) -> Response {
+    match connections::delete(&service, &who, id, form.version()).await {
+        // The overview then offers to undo it.
+        Ok(()) => Redirect::to(&format!("/?deleted={id}")).into_response(),
+        Err(problem) => refused(page, ConnectionDraft::default(), problem, Place::Delete(id)).await,
+    }
+}
+
+pub(super) async fn restore(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+) -> Response {
+    let restored = connections::restore(&service, &who, id).await;
+    answer(page, restored, Place::Overview, Place::Overview).await
+}
+
+pub(super) async fn test_all(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+) -> Response {
+    let tested = checks::all_regions(&service, &who).await;
+    answer(page, tested, Place::Overview, Place::Overview).await
+}
+
+/// Keeps the theme in a cookie and goes back to the page that it was chosen on.
+pub(super) async fn theme(form: Form) -> Response {
+    let back = form.text("back").filter(|back| is_our_own(back)).unwrap_or("/");
+    let mut response = Redirect::to(back).into_response();
+    if let Some(theme) = form.text("theme").and_then(Theme::parse) {
+        let cookie = format!("{}={}; Path=/; Max-Age={YEAR_S}; SameSite=Lax", Theme::COOKIE, theme.as_str());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+/// Whether an address is a path of this server: `//evil.example` and `/\evil.example` are not.
+fn is_our_own(address: &str) -> bool {
+    address.starts_with('/')
+        && !address[1..].starts_with(['/', '\\'])
+        && address.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(fields: &[(&str, &str)]) -> Form {
+        Form(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_form_becomes_a_draft_as_it_was_typed() {
+        let draft = form(&[
+            ("host", "db.example.com"),
+            ("port", "x"),
+            ("notes", "a\r\nb"),
+            ("paused", "on"),
+            ("version", "3"),
+            ("password", "hunter2"),
+        ])
+        .draft();
+        assert_eq!(
+            (draft.host.as_str(), draft.port.as_str(), draft.notes.as_str()),
+            ("db.example.com", "x", "a\nb")
+        );
+        assert!(draft.paused && !draft.let_sleep && !draft.remove_password);
+        assert_eq!(draft.version, Some(3));
+        assert!(!draft.password.is_empty());
+    }
+
+    #[test]
+    fn the_way_back_stays_on_this_server() {
+        for fine in ["/", "/connections/7?a=b"] {
+            assert!(is_our_own(fine), "{fine}");
+        }
+        for foreign in ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\r\nb"] {
+            assert!(!is_our_own(foreign), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Query parameters: each by its rule, unknown and repeated ones refused by name, everything told together.
+
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use common::{
+    ConnectionId, FieldError, Problem,
+    connection::{ConnectionStatus, ListQuery, Sort},
+    health::Severity,
+    list::MAX_LIMIT,
+    text,
+};
+use http::request::Parts;
+use service::findings::FindingQuery;
+
+use super::problem::Refusal;
+
+/// The query of a request, read as `T`.
+pub(super) struct Query<T>(pub(super) T);
+
+/// What can be read from a query. `()` takes no parameter at all.
+pub(super) trait FromQuery: Sized {
+    fn from_query(query: &mut Parameters) -> Self;
+}
+
+impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let mut parameters = Parameters::of(parts.uri.query().unwrap_or_default());
+        let value = T::from_query(&mut parameters);
+        parameters.finish()?;
+        Ok(Self(value))
+    }
+}
+
+/// The parameters that nobody has taken yet, and what is wrong with those that were.
+#[derive(Default)]
+pub(super) struct Parameters {
+    left: Vec<(String, String)>,
+    errors: Vec<FieldError>,
+}
+
+impl Parameters {
+    fn of(query: &str) -> Self {
+        Self { left: serde_urlencoded::from_str(query).unwrap_or_default(), errors: Vec::new() }
+    }
+
+    fn fault(&mut self, name: &str, code: &str, message: impl Into<String>) {
+        self.errors.push(FieldError::new(name, code, message));
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        let (mut taken, left) =
+            std::mem::take(&mut self.left).into_iter().partition::<Vec<_>, _>(|(key, _)| key == name);
+        self.left = left;
+        if taken.len() > 1 {
+            self.fault(name, "repeated", "Give this once.");
+        }
+        taken.pop().map(|(_, value)| value)
+    }
+
+    /// Empty is as good as absent: forms without JavaScript send every field.
+    fn filled(&mut self, name: &str) -> Option<String> {
+        self.text(name).filter(|value| !value.is_empty())
+    }
+
+    fn one_of<T: FromStr>(&mut self, name: &str, names: impl FnOnce() -> Vec<&'static str>) -> Option<T> {
+        let value = self.filled(name)?;
+        let known = value.parse().ok();
+        if known.is_none() {
+            self.fault(name, "unknown", format!("One of: {}.", names().join(", ")));
+        }
+        known
+    }
+
+    fn integer<T: TryFrom<i64>>(
+        &mut self,
+        name: &str,
+        range: std::ops::RangeInclusive<i64>,
+        rule: &str,
+    ) -> Option<T> {
+        let value = self.filled(name)?;
+        let number = value.parse::<i64>();
+        if number.is_err() {
+            self.fault(name, "type", "Must be a whole number.");
+        }
+        let number = number.ok()?;
+        let within =
+            Some(number).filter(|number| range.contains(number)).and_then(|number| T::try_from(number).ok());
+        if within.is_none() {
+            self.fault(name, "range", rule);
+        }
+        within
+    }
+
+    fn limit(&mut self) -> Option<u32> {
+        self.integer("limit", 1..=i64::from(MAX_LIMIT), &format!("From 1 to {MAX_LIMIT}."))
+    }
+
+    /// `?fresh` and `?fresh=true` are both yes.
+    fn flag(&mut self, name: &str) -> bool {
+        match self.text(name).as_deref() {
+            None | Some("false" | "0") => false,
+            Some("" | "true" | "1") => true,
+            Some(_) => {
+                self.fault(name, "type", "Must be true or false.");
+                false
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Problem> {
+        for (name, _) in std::mem::take(&mut self.left) {
+            self.fault(&text::clean(&name, 60), "unknown", "There is no such parameter.");
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+    }
+}
+
+impl FromQuery for () {
+    fn from_query(_: &mut Parameters) -> Self {}
+}
+
+impl FromQuery for ListQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self {
+            q: query.filled("q").unwrap_or_default(),
+            tag: query.filled("tag"),
+            status: query.one_of("status", || ConnectionStatus::ALL.map(ConnectionStatus::as_str).to_vec()),
+            region: query.filled("region"),
+            cloud_provider: query.filled("cloud_provider"),
+            sort: query.one_of("sort", || Sort::ALL.map(Sort::as_str).to_vec()).unwrap_or_default(),
+            limit: query.limit(),
+            cursor: query.filled("cursor"),
+        }
+    }
+}
+
+impl FromQuery for FindingQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self {
+            severity: query
+                .one_of::<SeverityName>("severity", || vec!["critical", "warning", "info"])
+                .map(|name| name.0),
+            connection_id: query
+                .integer("connection_id", 1..=i64::MAX, "Must be the id of a connection.")
+                .map(ConnectionId),
+            limit: query.limit(),
+            cursor: query.filled("cursor"),
+        }
+    }
+}
+
+/// [`Severity`] by its slug.
+struct SeverityName(Severity);
+
+impl FromStr for SeverityName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "critical" => Ok(Self(Severity::Critical)),
+            "warning" => Ok(Self(Severity::Warning)),
+            "info" => Ok(Self(Severity::Info)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How many rounds a latency test has.
+pub(super) struct Rounds(pub(super) u32);
+
+impl FromQuery for Rounds {
+    fn from_query(query: &mut Parameters) -> Self {
+        const DEFAULT: u32 = 5;
+        Self(query.integer("rounds", 1..=100, "From 1 to 100.").unwrap_or(DEFAULT))
+    }
+}
+
+/// Whether to ask now instead of showing the last reading.
+pub(super) struct Fresh(pub(super) bool);
+
+impl FromQuery for Fresh {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self(query.flag("fresh"))
+    }
+}
+
+/// The version that a change was made from.
+pub(super) struct Version(pub(super) Option<i32>);
+
+impl FromQuery for Version {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self(query.integer("version", 1..=i64::from(i32::MAX), "Must be a version that the server sent."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: FromQuery>(query: &str) -> Result<T, Vec<(String, String)>> {
+        let mut parameters = Parameters::of(query);
+        let value = T::from_query(&mut parameters);
+        let errors =
+            |problem: Problem| problem.fields.into_iter().map(|error| (error.field, error.code)).collect();
+        parameters.finish().map(|()| value).map_err(errors)
+    }
+
+    fn pair(field: &str, code: &str) -> (String, String) {
+        (field.to_owned(), code.to_owned())
+    }
+
+    #[test]
+    fn a_list_query_reads_every_parameter() {
+        let query: ListQuery =
+            read("q=eu%20west&tag=prod&status=down&sort=-p95&limit=7&cursor=abc&region=").unwrap();
+        let expected = ListQuery {
+            q: "eu west".to_owned(),
+            tag: Some("prod".to_owned()),
+            status: Some(ConnectionStatus::Down),
+            sort: Sort::P95Desc,
+            limit: Some(7),
+            cursor: Some("abc".to_owned()),
+            ..ListQuery::default()
+        };
+        assert_eq!(query, expected);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_together() {
+        let errors =
+            read::<ListQuery>("limit=501&status=fine&sort=best&colour=red&q=a&q=b").map(drop).unwrap_err();
+        assert_eq!(
+            errors,
+            [
+                pair("q", "repeated"),
+                pair("status", "unknown"),
+                pair("sort", "unknown"),
+                pair("limit", "range"),
+                pair("colour", "unknown"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_number_has_a_type_and_a_range() {
+        assert_eq!(read::<Rounds>("").unwrap().0, 5);
+        assert_eq!(read::<Rounds>("rounds=100").unwrap().0, 100);
+        assert_eq!(read::<Rounds>("rounds=0").map(|r| r.0), Err(vec![pair("rounds", "range")]));
+        assert_eq!(read::<Rounds>("rounds=101").map(|r| r.0), Err(vec![pair("rounds", "range")]));
+        assert_eq!(read::<Rounds>("rounds=five").map(|r| r.0), Err(vec![pair("rounds", "type")]));
+    }
+
+    #[test]
+    fn a_flag_may_stand_alone() {
+        for (query, fresh) in [("", false), ("fresh", true), ("fresh=true", true), ("fresh=false", false)] {
+            assert_eq!(read::<Fresh>(query).unwrap().0, fresh, "{query}");
+        }
+        assert_eq!(read::<Fresh>("fresh=maybe").map(|f| f.0), Err(vec![pair("fresh", "type")]));
+    }
+
+    #[test]
+    fn where_nothing_is_expected_nothing_is_taken() {
+        assert_eq!(read::<()>("fresh=true"), Err(vec![pair("fresh", "unknown")]));
+    }
+}

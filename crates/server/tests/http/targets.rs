@@ -1,0 +1,123 @@
+//! Tests, latency, health and findings of real targets, as REST tells them.
+
+use serde_json::{Value, json};
+use testkit::{Cluster, Version, faulty};
+
+use crate::dashboard::{Dashboard, to, untested};
+
+const ALL: &str = "/api/db/connections";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_connection_is_tested_at_once_phase_by_phase() {
+    let dashboard = Dashboard::start().await;
+    let target = Cluster::start(Version::V18).await;
+    let created = dashboard.post_json(ALL, &to(&target, "orders")).await.json();
+    let test = &created["test"];
+    assert_eq!((&test["ok"], &test["error"]), (&json!(true), &Value::Null), "{test}");
+    assert!(test["round_trip_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{test}");
+    assert!(test["server_version"].as_str().is_some_and(|version| version.starts_with("18.")), "{test}");
+    for phase in ["tcp_ms", "auth_ms", "query_ms"] {
+        assert!(test["phases"][phase].as_f64().is_some(), "{phase} of {test}");
+    }
+    assert_eq!(created["connection"]["last_check"], *test);
+    assert!(["up", "degraded"].contains(&created["connection"]["status"].as_str().unwrap()), "{created}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_test_fails_is_saved_and_says_why() {
+    let dashboard = Dashboard::start().await;
+    let nobody = faulty::refused_port();
+    let mut body = untested("orders");
+    body["port"] = json!(nobody.port());
+    body["test"] = json!(true);
+    let answer = dashboard.post_json(ALL, &body).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let created = answer.json();
+    assert_eq!(
+        (&created["test"]["ok"], &created["test"]["error"]["kind"]),
+        (&json!(false), &json!("refused"))
+    );
+    assert_eq!(created["test"]["error"]["phase"], "tcp");
+    assert!(created["test"]["error"]["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
+    assert_eq!(created["connection"]["status"], "down");
+
+    let findings = dashboard.get("/api/findings?severity=critical").await.json();
+    assert_eq!(findings["items"][0]["connection_id"], created["connection"]["id"], "{findings}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn latency_has_as_many_rounds_as_asked_for() {
+    let dashboard = Dashboard::start().await;
+    let target = Cluster::start(Version::V13).await;
+    let id = dashboard.add(&to(&target, "orders")).await["id"].clone();
+    let latency = dashboard.post(&format!("/api/test/latency/{id}?rounds=7")).await;
+    assert_eq!(latency.status, 200, "{}", latency.text);
+    let latency = latency.json();
+    assert_eq!(latency["rounds_ms"].as_array().map(Vec::len), Some(7), "{latency}");
+    assert_eq!(latency["error"], Value::Null);
+    for number in ["min_ms", "avg_ms", "p50_ms", "p95_ms", "max_ms", "stddev_ms"] {
+        assert!(latency[number].as_f64().is_some(), "{number} of {latency}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_regions_are_tested_and_grouped() {
+    let dashboard = Dashboard::start().await;
+    let target = Cluster::start(Version::V18).await;
+    for (name, region) in [("a", "EU West"), ("b", "EU West"), ("c", "US East")] {
+        let mut body = to(&target, name);
+        body["region"] = json!(region);
+        body["test"] = json!(false);
+        dashboard.add(&body).await;
+    }
+    let answer = dashboard.post("/api/test/all-regions").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let regions = answer.json();
+    assert_eq!((&regions["tested"], &regions["ok"]), (&json!(3), &json!(3)), "{regions}");
+    let tested = |name: &str| {
+        let found = regions["regions"].as_array().unwrap().iter().find(|region| region["region"] == name);
+        found.map(|region| region["tested"].clone())
+    };
+    assert_eq!((tested("EU West"), tested("US East")), (Some(json!(2)), Some(json!(1))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_read_and_summed_up() {
+    let dashboard = Dashboard::start().await;
+    let target = Cluster::start(Version::V18).await;
+    let id = dashboard.add(&to(&target, "orders")).await["id"].clone();
+    let health = dashboard.get(&format!("/api/health/{id}?fresh=true")).await;
+    assert_eq!(health.status, 200, "{}", health.text);
+    let health = health.json();
+    assert_eq!(health["connection_id"], id);
+    assert!(health["score"].as_u64().is_some(), "{health}");
+    assert!(health["metrics"]["transactions_per_s"].as_f64().is_some(), "two readings make a rate: {health}");
+    assert!(health["checks"].as_array().is_some_and(|checks| checks.len() >= 2), "{health}");
+
+    let all = dashboard.get("/api/health/all").await.json();
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(1), "{all}");
+    let info = dashboard.get("/api/database/info").await.json();
+    assert_eq!((&info["engine"], &info["mode"]), (&json!("postgresql"), &json!("external")), "{info}");
+    let summary = dashboard.get("/api/database-summary").await.json();
+    assert_eq!(summary["connections"]["total"], 1, "{summary}");
+    assert_eq!(summary["availability_ratio"]["24h"], Value::Null, "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_fifty_connections_are_tested_in_a_job() {
+    let dashboard = Dashboard::start().await;
+    let nobody = faulty::refused_port();
+    for number in 0..51 {
+        let mut body = untested(&format!("n{number}"));
+        body["port"] = json!(nobody.port());
+        dashboard.add(&body).await;
+    }
+    let started = dashboard.post("/api/test/all-regions").await;
+    assert_eq!(started.status, 202, "{}", started.text);
+    let path = started.header("location").to_owned();
+    assert_eq!(path, format!("/api/jobs/{}", started.json()["job"]["id"].as_str().unwrap()));
+    let cancelled = dashboard.delete(&path).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    let state = dashboard.get(&path).await.json()["state"].clone();
+    assert!(["running", "done", "cancelled"].contains(&state.as_str().unwrap()), "{state}");
+}
