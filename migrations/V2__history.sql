@@ -4,7 +4,7 @@
 -- have no id of their own and no foreign key, and writing a row twice changes nothing. Times are whole
 -- microseconds: half the bytes of a double precision. Wide columns first, so that nothing is lost to alignment.
 
-create table pg_dashboard.checks (
+create table dashboard.checks (
     connection_id bigint not null,
     checked_at timestamptz not null,
     total_us integer not null,
@@ -26,9 +26,9 @@ create table pg_dashboard.checks (
     primary key (connection_id, checked_at) include (round_trip_us, ok, degraded)
 );
 
-create index checks_by_time on pg_dashboard.checks using brin (checked_at);
+create index checks_by_time on dashboard.checks using brin (checked_at);
 
-create table pg_dashboard.health_samples (
+create table dashboard.health_samples (
     connection_id bigint not null,
     checked_at timestamptz not null,
     active_connections bigint,
@@ -55,12 +55,12 @@ create table pg_dashboard.health_samples (
     primary key (connection_id, checked_at)
 );
 
-create index health_samples_by_time on pg_dashboard.health_samples using brin (checked_at);
+create index health_samples_by_time on dashboard.health_samples using brin (checked_at);
 
 -- The newest of each, whole, one row for each connection: what lists and pages show.
 
-create table pg_dashboard.latest_tests (
-    connection_id bigint primary key references pg_dashboard.connections on delete cascade,
+create table dashboard.latest_tests (
+    connection_id bigint primary key references dashboard.connections on delete cascade,
     checked_at timestamptz not null,
     ok boolean not null,
     -- The last one known: a failed test does not forget it.
@@ -68,8 +68,8 @@ create table pg_dashboard.latest_tests (
     result jsonb not null
 );
 
-create table pg_dashboard.latest_health (
-    connection_id bigint primary key references pg_dashboard.connections on delete cascade,
+create table dashboard.latest_health (
+    connection_id bigint primary key references dashboard.connections on delete cascade,
     checked_at timestamptz not null,
     score smallint,
     status text not null,
@@ -80,8 +80,8 @@ create table pg_dashboard.latest_health (
 );
 
 -- Since when something has been wrong without a break. The row goes when it is right again.
-create table pg_dashboard.finding_spans (
-    connection_id bigint not null references pg_dashboard.connections on delete cascade,
+create table dashboard.finding_spans (
+    connection_id bigint not null references dashboard.connections on delete cascade,
     check_id text not null,
     severity text not null,
     since timestamptz not null,

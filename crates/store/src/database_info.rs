@@ -12,16 +12,16 @@ const READ: &str = "
 with estimate as (
     select sum(greatest(reltuples, 0))::int8 as rows
     from pg_class
-    where oid in ('pg_dashboard.checks'::regclass, 'pg_dashboard.health_samples'::regclass)
+    where oid in ('dashboard.checks'::regclass, 'dashboard.health_samples'::regclass)
 )
 select current_setting('server_version') as server_version,
     case
         when estimate.rows > 1000000 then estimate.rows
-        else (select count(*) from pg_dashboard.checks) + (select count(*) from pg_dashboard.health_samples)
+        else (select count(*) from dashboard.checks) + (select count(*) from dashboard.health_samples)
     end as rows,
-    pg_total_relation_size('pg_dashboard.checks') + pg_total_relation_size('pg_dashboard.health_samples') as bytes,
-    least((select min(checked_at) from pg_dashboard.checks),
-        (select min(checked_at) from pg_dashboard.health_samples)) as oldest
+    pg_total_relation_size('dashboard.checks') + pg_total_relation_size('dashboard.health_samples') as bytes,
+    least((select min(checked_at) from dashboard.checks),
+        (select min(checked_at) from dashboard.health_samples)) as oldest
 from estimate";
 
 impl Store {

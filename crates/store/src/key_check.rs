@@ -10,12 +10,12 @@ use crate::{KeyRing, StoreError, session};
 const KEY: &str = "key_check";
 const PLAIN: &[u8] = br#"{"v":1,"purpose":"key_check"}"#;
 
-const TABLE_EXISTS: &str = "select to_regclass('pg_dashboard.settings') is not null";
-const READ: &str = "select value from pg_dashboard.settings where key = $1";
+const TABLE_EXISTS: &str = "select to_regclass('dashboard.settings') is not null";
+const READ: &str = "select value from dashboard.settings where key = $1";
 const WRITE: &str =
-    "insert into pg_dashboard.settings (key, value) values ($1, $2) on conflict (key) do nothing";
+    "insert into dashboard.settings (key, value) values ($1, $2) on conflict (key) do nothing";
 /// The newest secret: it was sealed with a key that must be at hand.
-const ANY_SECRET: &str = "select password_token from pg_dashboard.connections where password_token is not null order by id desc limit 1";
+const ANY_SECRET: &str = "select password_token from dashboard.connections where password_token is not null order by id desc limit 1";
 
 /// Refuses keys that do not fit. A database that was never used fits any.
 pub(crate) async fn refuse_wrong_key(client: &Client, keys: &KeyRing) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! The dashboard's own database: connections with their secrets, and what was measured.
 //!
 //! Everything that is kept goes through here, so that SQL, encryption and the rules that need a transaction have
-//! one home. Tables live in the schema `pg_dashboard`. Each statement goes out unnamed and typed, in one round
+//! one home. Tables live in the schema `dashboard`. Each statement goes out unnamed and typed, in one round
 //! trip, and no session state is relied on, so `DATABASE_URL` may lead through a transaction pooler; only
 //! [`migrate()`] needs a real session.
 //!

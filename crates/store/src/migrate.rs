@@ -18,7 +18,7 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
-const TABLE: &str = "pg_dashboard.schema_migrations";
+const TABLE: &str = "dashboard.schema_migrations";
 /// Any number that nobody else uses: "pgdash" in ASCII.
 const LOCK: i64 = 0x7067_6461_7368;
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
@@ -26,9 +26,9 @@ const OLDEST_SERVER: i32 = 150_000;
 
 const SERVER_VERSION: &str =
     "select current_setting('server_version_num')::int4, current_setting('server_version')";
-const SCHEMA_EXISTS: &str = "select to_regnamespace('pg_dashboard') is not null";
+const SCHEMA_EXISTS: &str = "select to_regnamespace('dashboard') is not null";
 const TRY_LOCK: &str = "select pg_try_advisory_lock($1)";
-const APPLIED: &str = "select max(version) from pg_dashboard.schema_migrations";
+const APPLIED: &str = "select max(version) from dashboard.schema_migrations";
 
 /// Migrates and answers what is applied now. Runs at every start and by `pg-dashboard migrate`.
 pub async fn migrate(config: &StoreConfig) -> Result<MigrationInfo, StoreError> {
@@ -48,7 +48,7 @@ async fn migrate_alone(client: &mut Client, config: &StoreConfig) -> Result<Migr
     key_check::refuse_wrong_key(client, &config.keys).await?;
     // CREATE SCHEMA IF NOT EXISTS wants the right to create even where it exists.
     if !is_true(client, SCHEMA_EXISTS).await? {
-        client.batch_execute("create schema pg_dashboard").await?;
+        client.batch_execute("create schema dashboard").await?;
     }
     let mut runner = embedded::migrations::runner().set_abort_missing(false);
     runner.set_migration_table_name(TABLE);

@@ -17,11 +17,11 @@ use crate::{
 
 const LOCK: &str = "
 select version, name, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert, paused
-from pg_dashboard.connections
+from dashboard.connections
 where id = $1 and deleted_at is null
 for update";
 const UPDATE: &str = "
-update pg_dashboard.connections
+update dashboard.connections
 set version = version + 1, name = $2, name_key = $3, host = $4, port = $5, database_name = $6, username = $7,
     password_token = $8, ssl_mode = $9, ssl_root_cert = $10, region = $11, cloud_provider = $12,
     latitude = $13, longitude = $14, place_approximate = false, tags = $15, tag_keys = $16, notes = $17,
@@ -29,9 +29,9 @@ set version = version + 1, name = $2, name_key = $3, host = $4, port = $5, datab
 where id = $1 and version = $23 and deleted_at is null";
 /// What was measured at another place says nothing of this one; the raw history stays.
 const FORGET_LATEST: &str = "
-with gone as (delete from pg_dashboard.latest_tests where connection_id = $1),
-    sick as (delete from pg_dashboard.latest_health where connection_id = $1)
-delete from pg_dashboard.finding_spans where connection_id = $1";
+with gone as (delete from dashboard.latest_tests where connection_id = $1),
+    sick as (delete from dashboard.latest_health where connection_id = $1)
+delete from dashboard.finding_spans where connection_id = $1";
 
 const NAME_ATTEMPTS: u32 = 20;
 

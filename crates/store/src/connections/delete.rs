@@ -15,23 +15,23 @@ use crate::{
 };
 
 const LIVE_VERSION: &str = "
-select version from pg_dashboard.connections where id = $1 and deleted_at is null for update";
-const DELETE: &str = "update pg_dashboard.connections set deleted_at = $2 where id = $1";
+select version from dashboard.connections where id = $1 and deleted_at is null for update";
+const DELETE: &str = "update dashboard.connections set deleted_at = $2 where id = $1";
 const DELETED_NAME: &str = "
-select name from pg_dashboard.connections where id = $1 and deleted_at > $2 for update";
+select name from dashboard.connections where id = $1 and deleted_at > $2 for update";
 /// Under its own name the version stays, so that a page which was open before the delete can still save.
 const RESTORE: &str = "
-update pg_dashboard.connections
+update dashboard.connections
 set deleted_at = null, version = version + (case when name = $2 then 0 else 1 end), name = $2, name_key = $3,
     search_text = case when name = $2 then search_text else $3 || E'\n' || search_text end
 where id = $1";
 const OVERDUE: &str = "
-select id from pg_dashboard.connections where deleted_at <= $1 order by id limit 50 for update skip locked";
-const PURGE_CHECKS: &str = "delete from pg_dashboard.checks where connection_id = any ($1)";
-const PURGE_SAMPLES: &str = "delete from pg_dashboard.health_samples where connection_id = any ($1)";
+select id from dashboard.connections where deleted_at <= $1 order by id limit 50 for update skip locked";
+const PURGE_CHECKS: &str = "delete from dashboard.checks where connection_id = any ($1)";
+const PURGE_SAMPLES: &str = "delete from dashboard.health_samples where connection_id = any ($1)";
 /// Latest readings, findings and idempotency keys go by cascade.
-const PURGE: &str = "delete from pg_dashboard.connections where id = any ($1)";
-const FORGET_KEYS: &str = "delete from pg_dashboard.idempotency_keys where created_at < $1";
+const PURGE: &str = "delete from dashboard.connections where id = any ($1)";
+const FORGET_KEYS: &str = "delete from dashboard.idempotency_keys where created_at < $1";
 
 impl Store {
     /// Hides a connection and says when it is gone for good.

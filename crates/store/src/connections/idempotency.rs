@@ -10,10 +10,10 @@ use crate::{Store, StoreError, session};
 pub(super) const KEPT_HOURS: i64 = 24;
 
 const FIND: &str = "
-select request_sha256, connection_id from pg_dashboard.idempotency_keys where key = $1 and created_at >= $2";
+select request_sha256, connection_id from dashboard.idempotency_keys where key = $1 and created_at >= $2";
 /// Waits for a transaction that is storing the same key.
 const REMEMBER: &str = "
-insert into pg_dashboard.idempotency_keys as known (key, request_sha256, connection_id, created_at)
+insert into dashboard.idempotency_keys as known (key, request_sha256, connection_id, created_at)
 values ($1, $2, $3, $4)
 on conflict (key) do update
 set request_sha256 = excluded.request_sha256, connection_id = excluded.connection_id,

@@ -15,9 +15,9 @@ use crate::{
     session,
 };
 
-const DRAW_ID: &str = "select nextval('pg_dashboard.connections_id_seq')";
+const DRAW_ID: &str = "select nextval('dashboard.connections_id_seq')";
 const INSERT: &str = "
-insert into pg_dashboard.connections (
+insert into dashboard.connections (
     id, name, name_key, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
     region, cloud_provider, latitude, longitude, tags, tag_keys, notes, check_interval_s, paused, let_sleep,
     search_text, created_at, updated_at

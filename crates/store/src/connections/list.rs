@@ -28,9 +28,9 @@ with candidate as (
     select c.id, c.name_key collate \"default\" as name_key, t.checked_at, h.score, ",
     status_sql!(),
     " as status
-    from pg_dashboard.connections c
-    left join pg_dashboard.latest_tests t on t.connection_id = c.id
-    left join pg_dashboard.latest_health h on h.connection_id = c.id
+    from dashboard.connections c
+    left join dashboard.latest_tests t on t.connection_id = c.id
+    left join dashboard.latest_health h on h.connection_id = c.id
     where c.deleted_at is null
         and ($1::text is null or c.search_text like $1)
         and ($2::text is null or $2 = any (c.tag_keys))
@@ -40,7 +40,7 @@ with candidate as (
 slowness as (
     select connection_id,
         percentile_cont(0.95) within group (order by round_trip_us::float8) as p95
-    from pg_dashboard.checks
+    from dashboard.checks
     where $6::text in ('p95', '-p95') and checked_at > $7 and ok and round_trip_us is not null
     group by connection_id
 ),
@@ -84,9 +84,9 @@ select matching.total, page.rank, page.name_key, page.position, ",
     "
 from (select count(*) as total from ranked) matching
 left join page on true
-left join pg_dashboard.connections c on c.id = page.id
-left join pg_dashboard.latest_tests t on t.connection_id = c.id
-left join pg_dashboard.latest_health h on h.connection_id = c.id
+left join dashboard.connections c on c.id = page.id
+left join dashboard.latest_tests t on t.connection_id = c.id
+left join dashboard.latest_health h on h.connection_id = c.id
 order by page.position"
 );
 

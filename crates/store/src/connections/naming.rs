@@ -8,7 +8,7 @@ use tokio_postgres::{GenericClient, error::SqlState, types::Type};
 use crate::{StoreError, session};
 
 const TAKEN: &str = "
-select name_key from pg_dashboard.connections
+select name_key from dashboard.connections
 where deleted_at is null and id <> $2 and starts_with(name_key, $1)";
 
 /// What a name is compared by. Folded here, because the server's lower() depends on the locale.

@@ -16,9 +16,9 @@ const GET: &str = concat!(
     "select ",
     connection_columns!(),
     "
-from pg_dashboard.connections c
-left join pg_dashboard.latest_tests t on t.connection_id = c.id
-left join pg_dashboard.latest_health h on h.connection_id = c.id
+from dashboard.connections c
+left join dashboard.latest_tests t on t.connection_id = c.id
+left join dashboard.latest_health h on h.connection_id = c.id
 where c.id = $1 and c.deleted_at is null"
 );
 
@@ -27,7 +27,7 @@ select wanted.id, b.checked_at, b.ok, b.degraded, b.round_trip_us
 from unnest($1::int8[]) as wanted (id)
 cross join lateral (
     select checked_at, ok, degraded, round_trip_us
-    from pg_dashboard.checks
+    from dashboard.checks
     where connection_id = wanted.id
     order by checked_at desc
     limit 30
@@ -40,7 +40,7 @@ select wanted.id, l.percentiles
 from unnest($1::int8[]) as wanted (id)
 cross join lateral (
     select percentile_cont(array[0.5, 0.95]) within group (order by round_trip_us::float8) as percentiles
-    from pg_dashboard.checks
+    from dashboard.checks
     where connection_id = wanted.id and checked_at > $2 and ok and round_trip_us is not null
 ) l
 where l.percentiles is not null";

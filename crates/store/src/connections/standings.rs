@@ -11,9 +11,9 @@ const STANDINGS: &str = concat!(
 select c.id, c.name, c.region, c.cloud_provider, ",
     status_sql!(),
     " as status, t.checked_at, t.server_version_num
-from pg_dashboard.connections c
-left join pg_dashboard.latest_tests t on t.connection_id = c.id
-left join pg_dashboard.latest_health h on h.connection_id = c.id
+from dashboard.connections c
+left join dashboard.latest_tests t on t.connection_id = c.id
+left join dashboard.latest_health h on h.connection_id = c.id
 where c.deleted_at is null
 order by c.id"
 );

@@ -17,7 +17,7 @@ macro_rules! select_targets {
             "
 select id, version, name, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
     paused, region
-from pg_dashboard.connections
+from dashboard.connections
 where deleted_at is null and ",
             $which
         )

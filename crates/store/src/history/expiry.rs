@@ -5,8 +5,8 @@ use tokio_postgres::types::Type;
 
 use crate::{Store, StoreError, session};
 
-const EXPIRED_CHECKS: &str = "delete from pg_dashboard.checks where checked_at < $1";
-const EXPIRED_SAMPLES: &str = "delete from pg_dashboard.health_samples where checked_at < $1";
+const EXPIRED_CHECKS: &str = "delete from dashboard.checks where checked_at < $1";
+const EXPIRED_SAMPLES: &str = "delete from dashboard.health_samples where checked_at < $1";
 
 impl Store {
     /// Removes raw rows older than the configured retention. Answers how many went. Meant to run now and then.

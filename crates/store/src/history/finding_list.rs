@@ -24,12 +24,12 @@ const LIST: &str = "
 with finding as materialized (
     select array_position(array['critical', 'warning', 'info'], s.severity) as rank, s.since, s.connection_id,
         s.check_id, c.name, t.result -> 'error' as error, measured.check
-    from pg_dashboard.finding_spans s
-    join pg_dashboard.connections c on c.id = s.connection_id and c.deleted_at is null and not c.paused
-    left join pg_dashboard.latest_tests t on s.check_id = $1 and t.connection_id = s.connection_id and not t.ok
+    from dashboard.finding_spans s
+    join dashboard.connections c on c.id = s.connection_id and c.deleted_at is null and not c.paused
+    left join dashboard.latest_tests t on s.check_id = $1 and t.connection_id = s.connection_id and not t.ok
     left join lateral (
         select item as check
-        from pg_dashboard.latest_health h
+        from dashboard.latest_health h
         cross join lateral jsonb_array_elements(h.health -> 'checks') item
         where h.connection_id = s.connection_id and item ->> 'id' = s.check_id
         limit 1
@@ -54,8 +54,8 @@ order by page.rank, page.since desc, page.connection_id, page.check_id";
 const COUNT: &str = "
 select count(*) filter (where s.severity = 'critical') as critical,
     count(*) filter (where s.severity = 'warning') as warning
-from pg_dashboard.finding_spans s
-join pg_dashboard.connections c on c.id = s.connection_id
+from dashboard.finding_spans s
+join dashboard.connections c on c.id = s.connection_id
 where c.deleted_at is null and not c.paused";
 
 impl Store {

@@ -8,11 +8,11 @@ use super::CONNECTION_FINDING;
 use crate::{Store, StoreError, session};
 
 const ONE: &str = "
-select since from pg_dashboard.finding_spans where connection_id = $1 and check_id = $2";
+select since from dashboard.finding_spans where connection_id = $1 and check_id = $2";
 const ALL: &str = "
 select s.connection_id, s.check_id, s.since
-from pg_dashboard.finding_spans s
-join pg_dashboard.connections c on c.id = s.connection_id
+from dashboard.finding_spans s
+join dashboard.connections c on c.id = s.connection_id
 where c.deleted_at is null and ($1::int8 is null or c.id = $1)
 order by s.connection_id, s.check_id";
 

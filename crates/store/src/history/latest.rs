@@ -11,30 +11,30 @@ use crate::{Store, StoreError, session};
 
 const LATEST_TEST: &str = "
 select t.result
-from pg_dashboard.latest_tests t
-join pg_dashboard.connections c on c.id = t.connection_id
+from dashboard.latest_tests t
+join dashboard.connections c on c.id = t.connection_id
 where c.id = $1 and c.deleted_at is null";
 const LATEST_HEALTH: &str = "
 select h.health, h.counters
-from pg_dashboard.latest_health h
-join pg_dashboard.connections c on c.id = h.connection_id
+from dashboard.latest_health h
+join dashboard.connections c on c.id = h.connection_id
 where c.id = $1 and c.deleted_at is null";
 const ALL_LATEST_HEALTH: &str = "
 select h.health
-from pg_dashboard.latest_health h
-join pg_dashboard.connections c on c.id = h.connection_id
+from dashboard.latest_health h
+join dashboard.connections c on c.id = h.connection_id
 where not c.paused and c.deleted_at is null
 order by c.id";
 const ALL_LATEST_TESTS: &str = "
 select t.result
-from pg_dashboard.latest_tests t
-join pg_dashboard.connections c on c.id = t.connection_id
+from dashboard.latest_tests t
+join dashboard.connections c on c.id = t.connection_id
 where not c.paused and c.deleted_at is null
 order by c.id";
 const FAILED_LATEST_TESTS: &str = "
 select t.result
-from pg_dashboard.latest_tests t
-join pg_dashboard.connections c on c.id = t.connection_id
+from dashboard.latest_tests t
+join dashboard.connections c on c.id = t.connection_id
 where not t.ok and not c.paused and c.deleted_at is null
 order by c.id";
 

@@ -8,8 +8,8 @@ use crate::{Store, StoreError, session};
 
 const OF_ALL: &str = "
 select percentile_cont(array[0.5, 0.95]) within group (order by k.round_trip_us::float8)
-from pg_dashboard.checks k
-join pg_dashboard.connections c on c.id = k.connection_id
+from dashboard.checks k
+join dashboard.connections c on c.id = k.connection_id
 where c.deleted_at is null and k.checked_at > $1 and k.ok and k.round_trip_us is not null";
 
 impl Store {

@@ -14,10 +14,10 @@ use crate::{Store, StoreError, session};
 /// A check that could not be read neither opens nor closes its finding.
 const RECORD: &str = "
 with present as (
-    select id from pg_dashboard.connections where id = $1 for key share
+    select id from dashboard.connections where id = $1 for key share
 ),
 raw as (
-    insert into pg_dashboard.health_samples (
+    insert into dashboard.health_samples (
         connection_id, checked_at, duration_us, score, status,
         active_connections, idle_connections, idle_in_transaction_connections, total_connections,
         max_connections, reserved_connections, database_size_bytes, deadlocks, replication_lag_bytes,
@@ -30,7 +30,7 @@ raw as (
     on conflict do nothing
 ),
 newest as (
-    insert into pg_dashboard.latest_health as known (
+    insert into dashboard.latest_health as known (
         connection_id, checked_at, score, status, headline, health, counters
     )
     select present.id, $2, $4, $5, $24, $25, $26 from present
@@ -41,13 +41,13 @@ newest as (
     returning connection_id
 ),
 opened as (
-    insert into pg_dashboard.finding_spans (connection_id, check_id, severity, since)
+    insert into dashboard.finding_spans (connection_id, check_id, severity, since)
     select newest.connection_id, found.check_id, found.severity, $2
     from newest
     cross join unnest($27::text[], $28::text[]) as found (check_id, severity)
     on conflict (connection_id, check_id) do update set severity = excluded.severity
 )
-delete from pg_dashboard.finding_spans span
+delete from dashboard.finding_spans span
 using newest
 where span.connection_id = newest.connection_id and span.check_id = any ($29::text[])";
 

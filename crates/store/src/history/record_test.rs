@@ -11,21 +11,21 @@ use crate::{Store, StoreError, session};
 /// history only.
 const RECORD: &str = "
 with present as (
-    select id from pg_dashboard.connections where id = $1 for key share
+    select id from dashboard.connections where id = $1 for key share
 ),
 raw as (
-    insert into pg_dashboard.checks (
+    insert into dashboard.checks (
         connection_id, checked_at, total_us, round_trip_us, dns_us, tcp_us, tls_us, auth_us, query_us,
         ok, held, degraded, error_kind, error_phase, address
     )
     select present.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
         $10 and coalesce(health.status in ('warning', 'critical'), false), $12, $13, $14
     from present
-    left join pg_dashboard.latest_health health on health.connection_id = present.id
+    left join dashboard.latest_health health on health.connection_id = present.id
     on conflict do nothing
 ),
 newest as (
-    insert into pg_dashboard.latest_tests as known (connection_id, checked_at, ok, server_version_num, result)
+    insert into dashboard.latest_tests as known (connection_id, checked_at, ok, server_version_num, result)
     select present.id, $2, $10, $15, $16 from present
     on conflict (connection_id) do update
     set checked_at = excluded.checked_at, ok = excluded.ok, result = excluded.result,
@@ -34,11 +34,11 @@ newest as (
     returning connection_id
 ),
 opened as (
-    insert into pg_dashboard.finding_spans (connection_id, check_id, severity, since)
+    insert into dashboard.finding_spans (connection_id, check_id, severity, since)
     select connection_id, $17, 'critical', $2 from newest where not $10
     on conflict do nothing
 )
-delete from pg_dashboard.finding_spans span
+delete from dashboard.finding_spans span
 using newest
 where $10 and span.connection_id = newest.connection_id and span.check_id = $17";
 

@@ -7,8 +7,8 @@ const TOTAL: &str = "
 select sum(size)::int8
 from (
     select distinct on (database) (h.health -> 'metrics' ->> 'database_size_bytes')::int8 as size
-    from pg_dashboard.latest_health h
-    join pg_dashboard.connections c on c.id = h.connection_id
+    from dashboard.latest_health h
+    join dashboard.connections c on c.id = h.connection_id
     cross join lateral (
         select coalesce(h.health -> 'server' ->> 'system_identifier' || '/' || c.database_name, c.id::text) as database
     ) identity

@@ -210,9 +210,9 @@ mod tests {
     fn no_fault_repeats_any_part_of_the_password() {
         for url in [
             "postgres://app:hun@ter2@h/d",
-            "postgres://app:hun/ter2@h/d",
             "postgres://app:hun?ter2@h/d",
             "postgres://app:hun?ter=2@h/d",
+            "postgres://app:hun/ter2@h:x/d",
             "postgres://app:hun#ter2@h:x/d",
             "postgres://app:hun ter2@h:99999/d",
             "app:hunter2@h",

@@ -1,0 +1,189 @@
+//! What was measured: newest readings, heartbeats, percentiles, findings.
+
+use common::{
+    ConnectionStatus, HeartbeatStatus,
+    health::{CheckStatus, HealthStatus},
+};
+use serde_json::json;
+
+use crate::support::{Fixture, check, failed, health, now, passed, seconds};
+
+#[tokio::test]
+async fn a_test_comes_back_as_it_was_without_its_nul() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    assert_eq!(store.latest_test(id).await.unwrap(), None);
+    let good = passed(id, now(), 12.345);
+    store.record_test(&good).await.unwrap();
+    assert_eq!(store.latest_test(id).await.unwrap().as_ref(), Some(&good));
+    let stored = store.get(id, now()).await.unwrap();
+    assert_eq!((stored.status, stored.last_check), (ConnectionStatus::Up, Some(good)));
+
+    let bad = failed(id, now() + seconds(1));
+    store.record_test(&bad).await.unwrap();
+    let kept = store.latest_test(id).await.unwrap().unwrap();
+    assert_eq!(kept.error.unwrap().message, "refused\u{FFFD} <b>");
+    assert_eq!(store.get(id, now()).await.unwrap().status, ConnectionStatus::Down);
+    assert_eq!(store.failed_latest_tests().await.unwrap().len(), 1);
+    assert_eq!(store.all_latest_tests().await.unwrap().len(), 1);
+    // The version is remembered through a failure.
+    assert_eq!(store.standings().await.unwrap()[0].server_version_num, Some(170_002));
+}
+
+#[tokio::test]
+async fn a_test_that_is_recorded_twice_counts_once() {
+    let fixture = Fixture::new().await;
+    let id = fixture.add("one").await;
+    for _ in 0..2 {
+        fixture.store.record_test(&passed(id, now(), 1.0)).await.unwrap();
+        fixture.store.record_health(&health(id, now(), HealthStatus::Ok, 90), None).await.unwrap();
+    }
+    assert_eq!((fixture.count("checks").await, fixture.count("health_samples").await), (1, 1));
+}
+
+#[tokio::test]
+async fn an_older_reading_goes_into_history_only() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    store.record_test(&passed(id, now(), 1.0)).await.unwrap();
+    store.record_health(&health(id, now(), HealthStatus::Ok, 90), None).await.unwrap();
+    store.record_test(&failed(id, now() - seconds(1))).await.unwrap();
+    let mut old = health(id, now() - seconds(1), HealthStatus::Critical, 10);
+    old.checks = vec![check("cache-hit-ratio", CheckStatus::Critical)];
+    store.record_health(&old, None).await.unwrap();
+    let stored = store.get(id, now()).await.unwrap();
+    assert_eq!((stored.status, stored.heartbeats.len()), (ConnectionStatus::Up, 2));
+    assert_eq!(stored.health.unwrap().score, Some(90));
+    assert!(store.finding_spans(None).await.unwrap().is_empty());
+    assert_eq!(fixture.count("health_samples").await, 2);
+}
+
+#[tokio::test]
+async fn heartbeats_are_the_last_thirty_oldest_first() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let (id, other) = (fixture.add("one").await, fixture.add("two").await);
+    store.record_test(&passed(other, now(), 9.0)).await.unwrap();
+    for at in 0..35 {
+        let time = now() - seconds(60 * (35 - at));
+        if at == 20 {
+            store.record_health(&health(id, time, HealthStatus::Warning, 60), None).await.unwrap();
+        }
+        let test = if at == 10 { failed(id, time) } else { passed(id, time, at as f64) };
+        store.record_test(&test).await.unwrap();
+    }
+    let page = store.list(&Default::default(), now()).await.unwrap();
+    let connection = page.items.into_iter().find(|connection| connection.id == id).unwrap();
+    assert_eq!(connection.status, ConnectionStatus::Degraded);
+    let beats = connection.heartbeats;
+    assert_eq!(beats.len(), 30);
+    assert!(beats.is_sorted_by_key(|beat| beat.at));
+    assert_eq!((beats[0].round_trip_ms, beats[0].status), (Some(5.0), HeartbeatStatus::Up));
+    assert_eq!((beats[5].round_trip_ms, beats[5].status), (None, HeartbeatStatus::Down));
+    assert_eq!((beats[29].round_trip_ms, beats[29].status), (Some(34.0), HeartbeatStatus::Degraded));
+    assert_eq!(beats.iter().filter(|beat| beat.status == HeartbeatStatus::Degraded).count(), 15);
+}
+
+#[tokio::test]
+async fn latency_is_that_of_the_checks_that_passed_within_a_day() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    for at in 1..=100 {
+        store.record_test(&passed(id, now() - seconds(at), at as f64)).await.unwrap();
+    }
+    store.record_test(&failed(id, now() - seconds(101))).await.unwrap();
+    store.record_test(&passed(id, now() - seconds(24 * 3600 + 1), 9999.0)).await.unwrap();
+    let latency = store.get(id, now()).await.unwrap().latency;
+    assert_eq!((latency.p50_ms, latency.p95_ms), (Some(50.5), Some(95.05)));
+    let of_all = store.latency_percentiles(now() - seconds(24 * 3600)).await.unwrap();
+    assert_eq!((of_all.p50, of_all.p95), (Some(50.5), Some(95.05)));
+    let none = store.latency_percentiles(now()).await.unwrap();
+    assert_eq!((none.p50, none.p95), (None, None));
+}
+
+#[tokio::test]
+async fn a_health_reading_comes_back_with_its_counters() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    assert!(store.latest_health(id).await.unwrap().is_none());
+    let mut reading = health(id, now(), HealthStatus::Warning, 87);
+    reading.checks = vec![check("cache-hit-ratio", CheckStatus::Warning)];
+    let counters = json!({"xact_commit": 9_007_199_254_740_993_i64});
+    store.record_health(&reading, Some(&counters)).await.unwrap();
+    assert_eq!(store.latest_health(id).await.unwrap(), Some((reading.clone(), Some(counters))));
+    assert_eq!(store.all_latest_health().await.unwrap(), [reading]);
+    let summary = store.get(id, now()).await.unwrap().health.unwrap();
+    assert_eq!((summary.status, summary.score), (HealthStatus::Warning, Some(87)));
+    assert_eq!(summary.headline, "Cache hit ratio: 87 % of reads came from memory.");
+
+    let down = health(id, now() + seconds(60), HealthStatus::Down, 0);
+    store.record_health(&down, None).await.unwrap();
+    let summary = store.get(id, now()).await.unwrap().health.unwrap();
+    assert_eq!((summary.status, summary.score), (HealthStatus::Down, None));
+    let sql =
+        "select cache_hit_ratio, active_connections, wal_bytes_per_s from dashboard.health_samples limit 1";
+    let row = fixture.sql().await.query_one(sql, &[]).await.unwrap();
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (Some(0.87_f64), Some(3_i64), None::<f64>));
+}
+
+#[tokio::test]
+async fn a_finding_begins_once_and_ends_when_it_is_right_again() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    let read = |after: i64, status: CheckStatus| {
+        let mut reading = health(id, now() + seconds(after), HealthStatus::Ok, 90);
+        reading.checks = vec![check("cache-hit-ratio", status)];
+        async move {
+            store.record_health(&reading, None).await.unwrap();
+            store.finding_since(id, "cache-hit-ratio").await.unwrap()
+        }
+    };
+    assert_eq!(read(0, CheckStatus::Ok).await, None);
+    assert_eq!(read(1, CheckStatus::Warning).await, Some(now() + seconds(1)));
+    assert_eq!(read(2, CheckStatus::Critical).await, Some(now() + seconds(1)));
+    // Not read: nothing is known to have changed.
+    assert_eq!(read(3, CheckStatus::Unavailable).await, Some(now() + seconds(1)));
+    assert_eq!(read(4, CheckStatus::Ok).await, None);
+    assert_eq!(read(5, CheckStatus::Warning).await, Some(now() + seconds(5)));
+    store.record_test(&failed(id, now() + seconds(6))).await.unwrap();
+    store.record_test(&failed(id, now() + seconds(7))).await.unwrap();
+    assert_eq!(store.failing_since(id).await.unwrap(), Some(now() + seconds(6)));
+    assert_eq!(store.finding_spans(None).await.unwrap().len(), 2);
+    store.record_test(&passed(id, now() + seconds(8), 1.0)).await.unwrap();
+    assert_eq!(store.failing_since(id).await.unwrap(), None);
+    assert_eq!(store.finding_spans(Some(id)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn rows_beyond_the_retention_go() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    for days in [0, 89, 91] {
+        store.record_test(&passed(id, now() - seconds(days * 86_400), 1.0)).await.unwrap();
+    }
+    assert_eq!(store.expire_history(now()).await.unwrap(), 1);
+    assert_eq!(fixture.count("checks").await, 2);
+}
+
+#[tokio::test]
+async fn the_database_describes_itself() {
+    let fixture = Fixture::new().await;
+    let empty = fixture.store.database_info().await.unwrap();
+    assert_eq!((empty.history.rows, empty.history.oldest), (0, None));
+    assert!(empty.unavailable.contains_key("history.oldest"));
+    let id = fixture.add("one").await;
+    fixture.store.record_test(&passed(id, now(), 1.0)).await.unwrap();
+    let info = fixture.store.database_info().await.unwrap();
+    assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.cluster.port()));
+    assert_eq!((info.database_name.as_str(), info.engine.as_str()), ("postgres", "postgresql"));
+    assert!(info.server_version.starts_with("18"));
+    assert_eq!((info.history.rows, info.history.oldest), (1, Some(now())));
+    assert!(info.history.size_bytes > 0 && info.pool.size >= 1 && info.pool.in_use >= 1);
+    assert_eq!((info.migrations.applied, info.migrations.latest), (2, 2));
+}

@@ -1,0 +1,163 @@
+//! A store on a server of its own, and readings with the boring parts filled in.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use common::{
+    ConnectionDraft, ConnectionId, ConnectionInput, Health, Phase, Phases, TestError, TestErrorKind,
+    TestResult,
+    database::DatabaseMode,
+    health::{Check, CheckStatus, HealthStatus, Metrics, Server, Statements},
+    test_result::TestKind,
+};
+use secrecy::SecretString;
+use store::{ChunkInterval, KeyRing, Store, StoreConfig, Stored};
+use testkit::{Cluster, Version};
+use tokio_postgres::Client;
+
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) config: StoreConfig,
+    pub(crate) cluster: Cluster,
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        Self::on(Version::V18).await
+    }
+
+    pub(crate) async fn on(version: Version) -> Self {
+        let cluster = Cluster::start(version).await;
+        let config = config(&cluster.url("postgres"));
+        let store = Store::open(config.clone()).await.unwrap();
+        Self { store, config, cluster }
+    }
+
+    /// A session beside the store, to look at what it wrote.
+    pub(crate) async fn sql(&self) -> Client {
+        self.cluster.client("postgres").await
+    }
+
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let sql = format!("select count(*) from dashboard.{table}");
+        self.sql().await.query_one(&sql, &[]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn add(&self, name: &str) -> ConnectionId {
+        self.store.insert(&named(name), None, now()).await.unwrap()
+    }
+}
+
+pub(crate) fn config(url: &str) -> StoreConfig {
+    StoreConfig {
+        url: SecretString::from(url.to_owned()),
+        direct_url: None,
+        mode: DatabaseMode::External,
+        keys: KeyRing::parse(&KeyRing::generate_key()).unwrap(),
+        retention_days: 90,
+        chunk_interval: ChunkInterval::default(),
+    }
+}
+
+/// A moment with nothing below the microsecond, as PostgreSQL keeps it.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(1_763_971_200_123_456).unwrap()
+}
+
+pub(crate) fn seconds(count: i64) -> TimeDelta {
+    TimeDelta::seconds(count)
+}
+
+pub(crate) fn draft(name: &str) -> ConnectionDraft {
+    ConnectionDraft {
+        name: name.to_owned(),
+        host: "db.example.com".to_owned(),
+        database_name: "orders".to_owned(),
+        username: "app".to_owned(),
+        ..ConnectionDraft::default()
+    }
+}
+
+pub(crate) fn named(name: &str) -> ConnectionInput {
+    draft(name).parse().unwrap()
+}
+
+pub(crate) fn any(_: &Stored) -> Result<(), common::FieldError> {
+    Ok(())
+}
+
+pub(crate) fn passed(id: ConnectionId, checked_at: DateTime<Utc>, round_trip_ms: f64) -> TestResult {
+    TestResult {
+        connection_id: id,
+        ok: true,
+        checked_at,
+        kind: TestKind::Full,
+        phases: Phases {
+            tcp_ms: Some(0.25),
+            auth_ms: Some(3.5),
+            query_ms: Some(round_trip_ms),
+            ..Phases::default()
+        },
+        total_ms: round_trip_ms + 3.75,
+        round_trip_ms: Some(round_trip_ms),
+        address: Some("203.0.113.7:5432".to_owned()),
+        server_version: Some("17.2".to_owned()),
+        server_version_num: Some(170_002),
+        pooler: None,
+        backend_pid: Some(123),
+        tls: None,
+        error: None,
+        unavailable: Default::default(),
+    }
+}
+
+pub(crate) fn failed(id: ConnectionId, checked_at: DateTime<Utc>) -> TestResult {
+    TestResult {
+        ok: false,
+        phases: Phases::default(),
+        round_trip_ms: None,
+        server_version: None,
+        server_version_num: None,
+        backend_pid: None,
+        error: Some(TestError {
+            kind: TestErrorKind::Refused,
+            phase: Phase::Tcp,
+            message: "refused\0 <b>".to_owned(),
+            hint: "Is it running?".to_owned(),
+            sqlstate: None,
+        }),
+        ..passed(id, checked_at, 1.0)
+    }
+}
+
+pub(crate) fn health(id: ConnectionId, checked_at: DateTime<Utc>, status: HealthStatus, score: u8) -> Health {
+    Health {
+        connection_id: id,
+        status,
+        score: (status != HealthStatus::Down).then_some(score),
+        checked_at,
+        duration_ms: 14.2,
+        server: Server::default(),
+        metrics: Metrics { cache_hit_ratio: Some(0.87), active_connections: Some(3), ..Metrics::default() },
+        checks: Vec::new(),
+        statements: Statements::default(),
+        changes: Vec::new(),
+        error: None,
+        unavailable: Default::default(),
+    }
+}
+
+pub(crate) fn check(id: &str, status: CheckStatus) -> Check {
+    Check {
+        id: id.to_owned(),
+        title: "Cache hit ratio".to_owned(),
+        status,
+        value: Some(0.87),
+        unit: "ratio".to_owned(),
+        threshold: None,
+        points: 10,
+        detail: "87 % of reads came from memory.".to_owned(),
+        fix_sql: None,
+        docs_url: None,
+        measured_at: now(),
+        unavailable: Default::default(),
+    }
+}
