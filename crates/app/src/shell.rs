@@ -1,6 +1,6 @@
 //! The HTML document around the interface, as the server sends it.
 
-use leptos::{nonce::use_nonce, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use crate::{App, Theme};
@@ -22,7 +22,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 <link rel="manifest" href="/manifest.webmanifest"/>
                 <AutoReload options=options.clone()/>
-                <HydrationScripts options {..} nonce=use_nonce()/>
+                <HydrationScripts options/>
                 <MetaTags/>
             </head>
             <body class="app">

@@ -30,7 +30,8 @@ use self::{
 };
 use crate::{
     Ago,
-    components::{Icon, IconName, Skeleton},
+    components::{Icon, IconName, ProblemNotice, Skeleton},
+    outcome::use_form_outcome,
     rpc::{self, RpcError},
 };
 
@@ -76,9 +77,12 @@ impl Overview {
 pub fn OverviewPage() -> impl IntoView {
     let overview = Overview::of_address();
     let run = TestRun::new(overview);
+    // Of a restore or a test of all that was asked for without JavaScript.
+    let refused = use_form_outcome().and_then(|outcome| outcome.problem);
     view! {
         <Title text="Overview"/>
         <DeletedNotice overview/>
+        {refused.map(|problem| view! { <ProblemNotice problem/> })}
         <Transition fallback=|| view! { <Skeleton lines=6/> }>
             {
                 // A memo: the page below stays as it is while its numbers change.

@@ -14,8 +14,10 @@ const PAGE: u64 = common::list::DEFAULT_LIMIT as u64;
 
 #[component]
 pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
+    let (pending, set_pending) = signal(false);
     view! {
-        <Transition fallback=|| view! { <Skeleton lines=8/> }>
+        <div class="list__body" class:list__body--pending=pending>
+        <Transition fallback=|| view! { <Skeleton lines=8/> } set_pending>
             {move || Suspend::new(async move {
                 match overview.list.await {
                     Ok(page) if page.items.is_empty() => view! { <NoneFound overview/> }.into_any(),
@@ -38,6 +40,7 @@ pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
                 }
             })}
         </Transition>
+        </div>
     }
 }
 
@@ -86,6 +89,7 @@ fn Table(overview: Overview, page: Page<Connection>) -> impl IntoView {
         (total, shown) if shown == total || later => format!("{total} connections"),
         (total, shown) => format!("{shown} of {total} connections"),
     };
+    let left = Signal::derive(move || (!later).then(|| total.saturating_sub(shown())));
     let rows = items.into_iter().map(|connection| view! { <Row connection/> }).collect_view();
     view! {
         <table class="table list">
@@ -115,7 +119,7 @@ fn Table(overview: Overview, page: Page<Connection>) -> impl IntoView {
                 let href = filter.with_cursor(None).href();
                 view! { <a class="btn btn--small" href=href>"To the first page"</a> }
             })}
-            <NextPage filter next more left=Signal::derive(move || total.saturating_sub(shown()))/>
+            <NextPage filter next more left/>
             <span class="row__end hide-s">"Bars: newest on the right; the worse, the taller"</span>
         </div>
     }
@@ -127,8 +131,8 @@ fn NextPage(
     filter: Filter,
     next: RwSignal<Option<String>>,
     more: RwSignal<Vec<Connection>>,
-    /// How many connections are not shown yet, when the list began with the first.
-    left: Signal<u64>,
+    /// How many connections are not shown yet; not known on a later page.
+    left: Signal<Option<u64>>,
 ) -> impl IntoView {
     let busy = RwSignal::new(false);
     let toasts = Toasts::of_page();
@@ -157,7 +161,8 @@ fn NextPage(
         next.get().map(|cursor| {
             let words = move || match (busy.get(), left.get()) {
                 (true, _) => "Loading…".to_owned(),
-                (false, left) => format!("Show next {}", left.clamp(1, PAGE)),
+                (false, Some(left)) => format!("Show next {}", left.clamp(1, PAGE)),
+                (false, None) => "Show more".to_owned(),
             };
             view! { <a class="btn btn--small" href=of_cursor(cursor).href() on:click=append>{words}</a> }
         })
