@@ -1,1 +1,70 @@
-//! .
+//! Asks a monitored PostgreSQL: can it be reached and how fast ([`Prober::test`], [`Prober::latency`]), and is it
+//! healthy ([`Prober::health`]).
+//!
+//! A polite guest: one session at a time, everything read in read-only transactions with a statement and a lock
+//! timeout, no lock stronger than ACCESS SHARE, nothing left open. It works through PgBouncer in transaction mode:
+//! simple protocol only, settings only by `SET LOCAL`, no startup parameter that it refuses.
+//!
+//! A careful one: what the server sends is hostile until shown otherwise. [`gate`] reads along before
+//! `tokio-postgres` does and ends the session when a readable password is asked for where somebody could listen,
+//! when an answer is not PostgreSQL's, or when it does not end.
+//!
+//! It never fails: a failure is part of the answer, in plain words with what to do next ([`words`]).
+
+mod checks;
+mod connect_test;
+mod gate;
+mod health;
+mod latency;
+mod limits;
+mod pooler;
+mod rows;
+mod session;
+mod sql;
+mod stats;
+mod target;
+mod words;
+
+use common::{Latency, TestResult};
+
+pub use health::{Counters, HealthReading};
+pub use limits::Limits;
+pub use target::Target;
+
+/// Asks databases. Cheap to clone; holds no sessions.
+#[derive(Debug, Clone, Default)]
+pub struct Prober {
+    limits: Limits,
+}
+
+impl Prober {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With other time limits than the usual ones.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self { limits }
+    }
+
+    /// Connects anew, phase by phase, and asks `select 1`. A failure is in [`TestResult::error`].
+    pub async fn test(&self, target: &Target) -> TestResult {
+        Box::pin(connect_test::run(target, &self.limits)).await
+    }
+
+    /// Connects once and asks `select 1` `rounds` times. A failure half-way comes with the rounds so far.
+    pub async fn latency(&self, target: &Target, rounds: u32) -> Latency {
+        Box::pin(latency::run(target, rounds, &self.limits)).await
+    }
+
+    /// Connects and reads the health. Rates are over the interval since `previous`; with `two_readings`, two are
+    /// taken a second apart instead.
+    pub async fn health(
+        &self,
+        target: &Target,
+        previous: Option<&Counters>,
+        two_readings: bool,
+    ) -> HealthReading {
+        Box::pin(health::run(target, previous, two_readings, &self.limits)).await
+    }
+}

@@ -1,0 +1,107 @@
+//! The connection test: a fresh connect, each phase timed, and the first query.
+
+use chrono::Utc;
+use common::{Phase, Reason, TestResult, Unavailable, test_result::TestKind};
+use tokio::time::Instant;
+
+use crate::{
+    Limits, Target, pooler,
+    session::{Session, Trace},
+};
+
+/// What the test tells about the server beside its times.
+const ABOUT: &str = "select pg_catalog.current_setting('server_version_num') as version_num, \
+                     pg_catalog.pg_backend_pid() as backend_pid";
+
+pub(crate) async fn run(target: &Target, limits: &Limits) -> TestResult {
+    let (result, session) = Box::pin(open(target, limits)).await;
+    if let Some(session) = session {
+        session.close().await;
+    }
+    result
+}
+
+/// Tests and keeps the session open for who has more to ask.
+pub(crate) async fn open<'a>(target: &'a Target, limits: &'a Limits) -> (TestResult, Option<Session<'a>>) {
+    let checked_at = Utc::now();
+    let mut trace = Trace::begin();
+    let deadline = trace.started + limits.connect;
+    let mut result = TestResult {
+        connection_id: target.connection_id,
+        ok: false,
+        checked_at,
+        kind: TestKind::Full,
+        phases: trace.phases,
+        total_ms: 0.0,
+        round_trip_ms: None,
+        address: None,
+        server_version: None,
+        server_version_num: None,
+        pooler: None,
+        backend_pid: None,
+        tls: None,
+        error: None,
+        unavailable: Unavailable::new(),
+    };
+    let opened = Box::pin(Session::open(target, limits, deadline, &mut trace)).await;
+    let session = match opened {
+        Ok(session) => {
+            result.server_version = session.server_version.as_deref().map(common::text::clean_server_text);
+            match session.round_trip(deadline).await {
+                Ok(ms) => {
+                    trace.phases.set(Phase::Query, ms);
+                    result.round_trip_ms = Some(ms);
+                    result.ok = true;
+                    Some(session)
+                }
+                Err(error) => {
+                    result.error = Some(*error);
+                    session.abandon().await;
+                    None
+                }
+            }
+        }
+        Err(error) => {
+            result.error = Some(*error);
+            None
+        }
+    };
+    result.total_ms = trace.total_ms();
+    result.phases = trace.phases;
+    result.address = trace.address;
+    result.tls = trace.tls;
+    let session = match session {
+        Some(session) => {
+            about(session, target, deadline.max(Instant::now() + limits.round / 5), &mut result).await
+        }
+        None => None,
+    };
+    (result, session)
+}
+
+/// Fills in what the server says of itself. The test has passed already; what is missing is said to be.
+async fn about<'a>(
+    session: Session<'a>,
+    target: &Target,
+    deadline: Instant,
+    result: &mut TestResult,
+) -> Option<Session<'a>> {
+    match session.ask(ABOUT, deadline).await {
+        Ok(answer) => {
+            let row = answer.first();
+            result.server_version_num = row.and_then(|row| row.number("version_num"));
+            result.backend_pid = row.and_then(|row| row.number("backend_pid"));
+            result.pooler = pooler::recognise(&session.greeting(), result.backend_pid, target.port);
+            Some(session)
+        }
+        Err(error) => {
+            for value in ["server_version_num", "backend_pid"] {
+                result.unavailable.insert(value.to_owned(), Reason::new(error.message.clone()));
+            }
+            result.pooler = pooler::recognise(&session.greeting(), None, target.port);
+            // A server that answers `select 1` and nothing else is asked no further.
+            session.abandon().await;
+            None
+        }
+    }
+}

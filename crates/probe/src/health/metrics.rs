@@ -1,0 +1,204 @@
+//! From what was read to the numbers of a health: gauges as they are, counters as rates, and for every number that
+//! is missing, why.
+
+use common::{Reason, Unavailable, health::Metrics};
+
+use super::{
+    counters::{Counters, Interval},
+    reading::Reading,
+};
+use crate::sql;
+
+/// Every key of [`Metrics`].
+pub(super) const KEYS: [&str; 18] = [
+    "cache_hit_ratio",
+    "active_connections",
+    "idle_connections",
+    "idle_in_transaction_connections",
+    "total_connections",
+    "max_connections",
+    "reserved_connections",
+    "database_size_bytes",
+    "transactions_per_s",
+    "rollback_ratio",
+    "deadlocks",
+    "temp_bytes_per_s",
+    "replication_lag_s",
+    "replication_lag_bytes",
+    "oldest_xid_age",
+    "longest_transaction_s",
+    "waiting_locks",
+    "wal_bytes_per_s",
+];
+
+/// Numbers, what is missing, and what the checks need beside.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) metrics: Metrics,
+    pub(crate) unavailable: Unavailable,
+    /// Blocks behind the cache hit ratio.
+    pub(crate) blocks: i64,
+    /// What they were counted over.
+    pub(crate) blocks_over: BlocksOver,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) enum BlocksOver {
+    /// Since the reading before, so many seconds ago.
+    Interval(f64),
+    /// Since the counters were last set to zero (seconds since the epoch; `None`: since the database began).
+    Ever(Option<f64>),
+    #[default]
+    Nothing,
+}
+
+impl Measured {
+    fn missing(&mut self, keys: &[&str], reason: &Reason) {
+        for key in keys {
+            self.unavailable.insert((*key).to_owned(), reason.clone());
+        }
+    }
+
+    /// Takes what was read; a null that the server sent is said to be one.
+    fn take<T>(&mut self, key: &str, read: Result<Option<T>, Reason>) -> Option<T> {
+        match read {
+            Ok(Some(value)) => Some(value),
+            Ok(None) => {
+                self.missing(&[key], &Reason::new("the server did not say"));
+                None
+            }
+            Err(reason) => {
+                self.missing(&[key], &reason);
+                None
+            }
+        }
+    }
+}
+
+pub(super) fn from_reading(reading: &Reading, previous: Option<&Counters>) -> Measured {
+    let mut measured = Measured::default();
+    connections(reading, &mut measured);
+    let size = measured.take("database_size_bytes", reading.size_bytes.clone());
+    measured.metrics.database_size_bytes = size;
+    let locks = measured.take("waiting_locks", reading.waiting_locks.clone());
+    measured.metrics.waiting_locks = locks;
+    let age = measured.take("oldest_xid_age", reading.oldest_xid_age.clone());
+    measured.metrics.oldest_xid_age = age;
+    replication(reading, &mut measured);
+    rates(reading, previous, &mut measured);
+    measured
+}
+
+fn connections(reading: &Reading, measured: &mut Measured) {
+    let about = reading.about.as_ref().map_err(Clone::clone);
+    let max = measured.take("max_connections", about.clone().map(|about| about.max_connections));
+    let reserved =
+        measured.take("reserved_connections", about.clone().map(|about| about.reserved_connections));
+    measured.metrics.max_connections = max;
+    measured.metrics.reserved_connections = reserved;
+
+    let activity = reading.activity.as_ref().map_err(Clone::clone);
+    let total = measured.take("total_connections", activity.clone().map(|activity| activity.total));
+    measured.metrics.total_connections = total;
+
+    // Sessions whose state cannot be seen would be counted as none.
+    let user = about.ok().and_then(|about| about.role_name.clone()).unwrap_or_default();
+    let seen = activity.and_then(|activity| {
+        if activity.hidden > 0 {
+            Err(Reason::with_fix("no_privilege", sql::grant_monitor(&user)))
+        } else {
+            Ok(activity)
+        }
+    });
+    let longest =
+        measured.take("longest_transaction_s", seen.clone().map(|activity| activity.longest_transaction_s));
+    measured.metrics.longest_transaction_s = longest;
+    let seen = seen.and_then(|activity| {
+        if activity.untracked > 0 {
+            let fix = "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();";
+            Err(Reason::with_fix("track_activities is off", fix))
+        } else {
+            Ok(activity)
+        }
+    });
+    let active = measured.take("active_connections", seen.clone().map(|activity| activity.active));
+    let idle = measured.take("idle_connections", seen.clone().map(|activity| activity.idle));
+    let waiting =
+        measured.take("idle_in_transaction_connections", seen.map(|activity| activity.in_transaction));
+    measured.metrics.active_connections = active;
+    measured.metrics.idle_connections = idle;
+    measured.metrics.idle_in_transaction_connections = waiting;
+}
+
+fn replication(reading: &Reading, measured: &mut Measured) {
+    let keys = ["replication_lag_s", "replication_lag_bytes"];
+    match &reading.replication {
+        Ok(replication) if replication.standby => {
+            let lag_s = measured.take(keys[0], Ok(replication.lag_s));
+            let lag_bytes = measured.take(keys[1], Ok(replication.lag_bytes));
+            measured.metrics.replication_lag_s = lag_s;
+            measured.metrics.replication_lag_bytes = lag_bytes;
+        }
+        Ok(_) => measured.missing(&keys, &Reason::new("not_a_standby")),
+        Err(reason) => measured.missing(&keys, reason),
+    }
+}
+
+fn rates(reading: &Reading, previous: Option<&Counters>, measured: &mut Measured) {
+    const RATES: [&str; 4] = ["transactions_per_s", "rollback_ratio", "deadlocks", "temp_bytes_per_s"];
+    let counters = match &reading.counters {
+        Ok(counters) => counters,
+        Err(reason) => {
+            measured.missing(&RATES, reason);
+            measured.missing(&["cache_hit_ratio", "wal_bytes_per_s"], reason);
+            return;
+        }
+    };
+    let interval = counters.since(previous);
+    match &interval {
+        Ok(interval) => {
+            let ended = interval.commits + interval.rollbacks;
+            measured.metrics.transactions_per_s = Some(interval.per_second(ended));
+            measured.metrics.deadlocks = Some(interval.deadlocks);
+            measured.metrics.temp_bytes_per_s = Some(interval.per_second(interval.temp_bytes));
+            if ended > 0 {
+                measured.metrics.rollback_ratio = Some(interval.rollbacks as f64 / ended as f64);
+            } else {
+                measured.missing(&["rollback_ratio"], &Reason::new("no transaction ended in the interval"));
+            }
+        }
+        Err(reason) => measured.missing(&RATES, reason),
+    }
+    wal(reading, &interval, measured);
+    cache(counters, &interval, measured);
+}
+
+fn wal(reading: &Reading, interval: &Result<Interval, Reason>, measured: &mut Measured) {
+    let why = match (&reading.wal, interval) {
+        (Err(reason), _) | (_, Err(reason)) => reason.clone(),
+        (Ok(()), Ok(interval)) => match interval.wal_bytes {
+            Some(bytes) => {
+                measured.metrics.wal_bytes_per_s = Some(interval.per_second(bytes));
+                return;
+            }
+            None => Reason::new(Reason::FIRST_READING),
+        },
+    };
+    measured.missing(&["wal_bytes_per_s"], &why);
+}
+
+/// Over the interval; before there is one, since the counters began: a long average is better than nothing, and the
+/// check says which it is.
+fn cache(counters: &Counters, interval: &Result<Interval, Reason>, measured: &mut Measured) {
+    let (hit, read, over) = match interval {
+        Ok(interval) => (interval.blocks_hit, interval.blocks_read, BlocksOver::Interval(interval.seconds)),
+        Err(_) => (counters.blks_hit, counters.blks_read, BlocksOver::Ever(counters.stats_reset_s)),
+    };
+    measured.blocks = hit + read;
+    measured.blocks_over = over;
+    if measured.blocks > 0 {
+        measured.metrics.cache_hit_ratio = Some(hit as f64 / measured.blocks as f64);
+    } else {
+        measured.missing(&["cache_hit_ratio"], &Reason::new("no block was asked for in the interval"));
+    }
+}

@@ -1,0 +1,363 @@
+//! What is asked of the server at every health reading, each query beside its row type.
+//!
+//! Only catalog views whose cost does not grow with the number of relations, but for the database's size, which
+//! comes last.
+
+use chrono::{DateTime, Utc};
+use common::{
+    Reason, TestResult, Unavailable,
+    health::{Server, ServerRole, Statements},
+    text,
+};
+use tokio::time::Instant;
+
+use super::{counters, counters::Counters, statements, time, transaction};
+use crate::{
+    Target,
+    rows::{Answer, Row},
+    session::{AskError, Session},
+    sql,
+};
+
+/// The fields of [`Server`] that can be missing.
+pub(super) const SERVER_KEYS: [&str; 8] = [
+    "version",
+    "version_num",
+    "role",
+    "started_at",
+    "uptime_s",
+    "system_identifier",
+    "managed_by",
+    "timezone",
+];
+
+const ABOUT: &str = "\
+select current_setting('server_version_num') as version_num,
+       current_setting('server_version') as version,
+       pg_is_in_recovery() as standby,
+       extract(epoch from pg_postmaster_start_time())::float8 as started_at_s,
+       extract(epoch from clock_timestamp())::float8 as now_s,
+       current_setting('TimeZone') as timezone,
+       current_user as role_name,
+       pg_has_role(current_user, 'pg_read_all_stats', 'usage') as reads_all_stats,
+       current_setting('max_connections') as max_connections,
+       current_setting('superuser_reserved_connections') as superuser_reserved,
+       current_setting('reserved_connections', true) as reserved,
+       (select min(rolname::text) from pg_roles
+         where rolname in ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'supabase_admin', 'neon_superuser')
+       ) as provider_role";
+
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    version: Option<String>,
+    version_num: Option<i32>,
+    standby: Option<bool>,
+    started_at_s: Option<f64>,
+    now_s: Option<f64>,
+    timezone: Option<String>,
+    /// Whom the server takes us for; a pooler may have mapped the user.
+    pub(crate) role_name: Option<String>,
+    pub(crate) reads_all_stats: Option<bool>,
+    pub(crate) max_connections: Option<i64>,
+    /// Slots that ordinary users cannot have: for superusers and, from version 16, for `pg_use_reserved_connections`.
+    pub(crate) reserved_connections: Option<i64>,
+    pub(super) provider: Option<&'static str>,
+}
+
+impl About {
+    fn from_row(row: Row<'_>) -> Self {
+        let superuser: Option<i64> = row.number("superuser_reserved");
+        Self {
+            version: row.text("version").map(|version| text::clean_server_text(&version)),
+            version_num: row.number("version_num"),
+            standby: row.flag("standby"),
+            started_at_s: row.number("started_at_s"),
+            now_s: row.number("now_s"),
+            timezone: row.text("timezone").map(|zone| text::clean_server_text(&zone)),
+            role_name: row.text("role_name"),
+            reads_all_stats: row.flag("reads_all_stats"),
+            max_connections: row.number("max_connections"),
+            reserved_connections: superuser.map(|n| n + row.number::<i64>("reserved").unwrap_or(0)),
+            provider: row.text("provider_role").as_deref().and_then(provider),
+        }
+    }
+}
+
+/// Providers give their administrators' role a name of their own.
+fn provider(role: &str) -> Option<&'static str> {
+    match role {
+        "rds_superuser" => Some("Amazon RDS"),
+        "cloudsqlsuperuser" => Some("Google Cloud SQL"),
+        "azure_pg_admin" => Some("Azure Database for PostgreSQL"),
+        "supabase_admin" => Some("Supabase"),
+        "neon_superuser" => Some("Neon"),
+        _ => None,
+    }
+}
+
+const IDENTITY: &str = "select system_identifier::text as system_identifier from pg_control_system()";
+
+/// Who has no right to read others' activity sees their rows with nothing in them but database and user.
+const ACTIVITY: &str = "\
+select count(*) as total,
+       count(*) filter (where state in ('active', 'fastpath function call')) as active,
+       count(*) filter (where state = 'idle') as idle,
+       count(*) filter (where state in ('idle in transaction', 'idle in transaction (aborted)')) as in_transaction,
+       count(*) filter (where backend_type is null) as hidden,
+       count(*) filter (where state = 'disabled') as untracked,
+       coalesce(max(extract(epoch from clock_timestamp() - xact_start)::float8)
+                filter (where pid <> pg_backend_pid()), 0) as longest_transaction_s
+  from pg_stat_activity
+ where datid is not null
+   and usesysid is not null
+   and coalesce(backend_type, 'client backend') = 'client backend'";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Activity {
+    pub(super) total: Option<i64>,
+    pub(super) active: Option<i64>,
+    pub(super) idle: Option<i64>,
+    pub(super) in_transaction: Option<i64>,
+    pub(super) longest_transaction_s: Option<f64>,
+    pub(super) hidden: i64,
+    pub(super) untracked: i64,
+}
+
+impl Activity {
+    fn from_row(row: Row<'_>) -> Self {
+        Self {
+            total: row.number("total"),
+            active: row.number("active"),
+            idle: row.number("idle"),
+            in_transaction: row.number("in_transaction"),
+            longest_transaction_s: row.number("longest_transaction_s"),
+            hidden: row.number("hidden").unwrap_or(0),
+            untracked: row.number("untracked").unwrap_or(0),
+        }
+    }
+}
+
+const LOCKS: &str = "select count(*) as waiting from pg_locks where not granted";
+
+/// The oldest transaction id that any database still needs, as far from wraparound at 2^31 as it is.
+const OLDEST_XID: &str = "select max(age(datfrozenxid)) as age from pg_database";
+
+/// How far a standby is behind. A standby that has replayed all it received is not behind, however long ago the
+/// last transaction was.
+const REPLICATION: &str = "\
+select pg_is_in_recovery() as standby,
+       case when not pg_is_in_recovery() then null
+            when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+            else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8
+       end as lag_s,
+       case when pg_is_in_recovery()
+            then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+       end as lag_bytes";
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replication {
+    pub(super) standby: bool,
+    pub(super) lag_s: Option<f64>,
+    pub(super) lag_bytes: Option<i64>,
+}
+
+const SIZE: &str = "select pg_database_size(current_database()) as bytes";
+
+/// Everything that one reading found, or why not.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) about: Result<About, Reason>,
+    identity: Result<Option<String>, Reason>,
+    pub(super) activity: Result<Activity, Reason>,
+    pub(super) counters: Result<Counters, Reason>,
+    pub(super) wal: Result<(), Reason>,
+    pub(super) waiting_locks: Result<Option<i64>, Reason>,
+    pub(super) oldest_xid_age: Result<Option<i64>, Reason>,
+    pub(super) replication: Result<Replication, Reason>,
+    pub(super) size_bytes: Result<Option<i64>, Reason>,
+    pub(super) statements: Statements,
+}
+
+/// Why a reading ended before its end.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Lost(tokio_postgres::Error),
+    Timeout,
+}
+
+impl Reading {
+    pub(super) async fn take(
+        session: &Session<'_>,
+        target: &Target,
+        deadline: Instant,
+    ) -> (Self, Option<Ended>) {
+        let queries = [
+            ABOUT,
+            IDENTITY,
+            ACTIVITY,
+            counters::DATABASE,
+            counters::WAL,
+            LOCKS,
+            OLDEST_XID,
+            REPLICATION,
+            statements::PRELOADED,
+            statements::EXTENSION,
+            SIZE,
+        ];
+        let answers = transaction::read(session, &queries, deadline).await;
+        let mut sorter = Sorter { answers: answers.into_iter(), user: &target.username, ended: None };
+
+        let about = sorter.row(|row| Some(About::from_row(row)));
+        let user = about.as_ref().ok().and_then(|about| about.role_name.clone());
+        let user = user.as_deref().unwrap_or(&target.username);
+        let identity = sorter.row(|row| Some(row.text("system_identifier")));
+        let activity = sorter.row(|row| Some(Activity::from_row(row)));
+        let mut counters = sorter.row(Counters::from_row);
+        let wal = sorter.next().map(|answer| counters::wal_bytes(&answer));
+        let waiting_locks = sorter.row(|row| Some(row.number("waiting")));
+        let oldest_xid_age = sorter.row(|row| Some(row.number("age")));
+        let replication = sorter.row(|row| {
+            Some(Replication {
+                standby: row.flag("standby")?,
+                lag_s: row.number("lag_s"),
+                lag_bytes: row.number("lag_bytes"),
+            })
+        });
+        let preloaded = sorter.next().ok().and_then(|answer| answer.first()?.text("libraries"));
+        let extension = sorter.next().map(|answer| statements::Extension::from_answer(&answer));
+        let size_bytes = sorter.row(|row| Some(row.number("bytes")));
+        let mut ended = sorter.ended;
+
+        if let (Ok(counters), Ok(bytes)) = (&mut counters, &wal) {
+            counters.wal_bytes = *bytes;
+        }
+        let statements = match extension {
+            Ok(extension) if ended.is_none() => {
+                let know = statements::Known {
+                    user,
+                    preloaded: preloaded.as_deref(),
+                    reads_all: about.as_ref().ok().and_then(|about| about.reads_all_stats),
+                    provider: about.as_ref().ok().and_then(|about| about.provider),
+                };
+                let (statements, lost) = statements::read(session, &extension, &know, deadline).await;
+                ended = lost;
+                statements
+            }
+            Ok(_) => statements::missing(Reason::new("timeout")),
+            Err(reason) => statements::missing(reason),
+        };
+        let reading = Self {
+            about,
+            identity,
+            activity,
+            counters,
+            wal: wal.map(|_| ()),
+            waiting_locks,
+            oldest_xid_age,
+            replication,
+            size_bytes,
+            statements,
+        };
+        (reading, ended)
+    }
+
+    /// Whether nothing at all was answered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.about.is_err() && self.activity.is_err() && self.counters.is_err()
+    }
+
+    /// The server's part of a health, with what is missing of it.
+    pub(super) fn server(&self, test: &TestResult, now: DateTime<Utc>) -> (Server, Unavailable) {
+        let about = self.about.as_ref().ok();
+        let server = Server {
+            version: about.and_then(|about| about.version.clone()).or_else(|| test.server_version.clone()),
+            version_num: about.and_then(|about| about.version_num).or(test.server_version_num),
+            role: about
+                .and_then(|about| about.standby)
+                .map(|standby| if standby { ServerRole::Standby } else { ServerRole::Primary }),
+            started_at: time(about.and_then(|about| about.started_at_s)),
+            // By the server's own clock: ours may differ.
+            uptime_s: about
+                .and_then(|about| about.now_s.zip(about.started_at_s))
+                .map(|(now, then)| now - then),
+            system_identifier: self.identity.as_ref().ok().cloned().flatten(),
+            pooler: test.pooler.clone(),
+            managed_by: about.and_then(|about| about.provider).map(str::to_owned),
+            timezone: about.and_then(|about| about.timezone.clone()),
+        };
+        debug_assert!(server.started_at.is_none_or(|started| started < now + chrono::TimeDelta::days(3650)));
+        let mut unavailable = Unavailable::new();
+        let why = self.about.as_ref().err().cloned().unwrap_or_else(|| Reason::new("the server did not say"));
+        for (missing, key) in [
+            (server.version.is_none(), "version"),
+            (server.version_num.is_none(), "version_num"),
+            (server.role.is_none(), "role"),
+            (server.started_at.is_none(), "started_at"),
+            (server.uptime_s.is_none(), "uptime_s"),
+            (server.timezone.is_none(), "timezone"),
+        ] {
+            if missing {
+                unavailable.insert(key.to_owned(), why.clone());
+            }
+        }
+        if server.system_identifier.is_none() {
+            let why = self.identity.as_ref().err().cloned();
+            let why = why.unwrap_or_else(|| Reason::new("the server did not say"));
+            unavailable.insert("system_identifier".to_owned(), why);
+        }
+        if server.managed_by.is_none() {
+            unavailable.insert("managed_by".to_owned(), Reason::new("no managed service was recognised"));
+        }
+        (server, unavailable)
+    }
+}
+
+/// Hands out the answers in order and remembers when they ended.
+struct Sorter<'a> {
+    answers: std::vec::IntoIter<Result<Answer, AskError>>,
+    user: &'a str,
+    ended: Option<Ended>,
+}
+
+impl Sorter<'_> {
+    fn next(&mut self) -> Result<Answer, Reason> {
+        match self.answers.next() {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(reason(error, self.user, &mut self.ended)),
+            None => Err(Reason::new(Reason::NOT_COLLECTED)),
+        }
+    }
+
+    fn row<T>(&mut self, read: impl Fn(Row<'_>) -> Option<T>) -> Result<T, Reason> {
+        let answer = self.next()?;
+        answer
+            .first()
+            .and_then(read)
+            .ok_or_else(|| Reason::new("the server's answer is not what was asked for"))
+    }
+}
+
+/// Why one query has no answer. An error that is not the query's own ends the reading.
+pub(super) fn reason(error: AskError, user: &str, ended: &mut Option<Ended>) -> Reason {
+    match error {
+        AskError::Timeout => {
+            ended.get_or_insert(Ended::Timeout);
+            Reason::new("timeout")
+        }
+        AskError::Server(error) => match error.as_db_error() {
+            Some(db) => {
+                let said = text::clean_server_text(db.message());
+                match db.code().code() {
+                    "42501" => Reason::with_fix("no_privilege", sql::grant_monitor(user)),
+                    "57014" => Reason::new("the server stopped the query at its time limit"),
+                    "55P03" => Reason::new("locked: the query would have had to wait"),
+                    _ => Reason::new(said),
+                }
+            }
+            None => {
+                ended.get_or_insert(Ended::Lost(error));
+                Reason::new("the connection broke")
+            }
+        },
+    }
+}

@@ -1,0 +1,36 @@
+//! How long the dashboard waits for a monitored database.
+
+use std::time::Duration;
+
+/// Time limits of a [`crate::Prober`].
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// From the start of a connect to its first answer, all phases together.
+    pub connect: Duration,
+    /// One `select 1` of a latency test.
+    pub round: Duration,
+    /// All queries of a health reading together.
+    pub health: Duration,
+    /// What the server itself allows a query: `statement_timeout`.
+    pub statement: Duration,
+    /// What the server itself allows a wait for a lock: `lock_timeout`.
+    pub lock: Duration,
+    /// Between the two readings of a fresh health check.
+    pub between_readings: Duration,
+    /// For the cancel of what still runs when a limit is reached.
+    pub cancel: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            round: Duration::from_secs(5),
+            health: Duration::from_secs(10),
+            statement: Duration::from_secs(5),
+            lock: Duration::from_secs(1),
+            between_readings: Duration::from_secs(1),
+            cancel: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! One session on a monitored database: opened phase by phase, asked, and closed without a trace.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use common::{
+    Phase, Phases, TestError,
+    test_result::{TlsInfo, Verified},
+};
+use egress::{
+    Connected, Peer,
+    postgres::{PassThrough, sign_in},
+};
+use futures::TryStreamExt;
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::Client;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{
+    Limits, Target,
+    gate::{AuthGate, Greeting},
+    rows::Answer,
+    words::{self, Scene},
+};
+
+/// How our sessions are called in `pg_stat_activity`. PgBouncer takes this startup parameter, and few others.
+const APPLICATION_NAME: &str = "pg-dashboard";
+
+/// The whole of a latency measurement: parsed, planned and answered without touching a table.
+const ROUND_TRIP: &str = "select 1";
+
+/// How long a closed session may take to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(250);
+
+/// What was reached so far; complete or not, it is part of the answer.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) started: Instant,
+    pub(crate) phases: Phases,
+    pub(crate) address: Option<String>,
+    pub(crate) tls: Option<TlsInfo>,
+}
+
+impl Trace {
+    pub(crate) fn begin() -> Self {
+        Self { started: Instant::now(), phases: Phases::default(), address: None, tls: None }
+    }
+
+    pub(crate) fn total_ms(&self) -> f64 {
+        millis(self.started.elapsed())
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// A session that is signed in.
+pub(crate) struct Session<'a> {
+    target: &'a Target,
+    limits: &'a Limits,
+    peer: Peer,
+    /// Whether what is said is encrypted.
+    encrypted: bool,
+    client: Client,
+    /// The connection's other half; dropping it closes the socket, whatever the server does.
+    driver: AbortOnDropHandle<()>,
+    greeting: Arc<Mutex<Greeting>>,
+    /// The parameter that the server reported.
+    pub(crate) server_version: Option<String>,
+}
+
+impl<'a> Session<'a> {
+    /// DNS, TCP, TLS and sign-in, all before `deadline`. What was reached is in `trace`, also after a failure.
+    pub(crate) async fn open(
+        target: &'a Target,
+        limits: &'a Limits,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<Self, Box<TestError>> {
+        let connected = match Box::pin(egress::connect(&target.destination(), deadline)).await {
+            Ok(connected) => connected,
+            Err(error) => {
+                trace.phases = *error.phases;
+                trace.address = error.peer.as_ref().map(Peer::to_string);
+                trace.tls = error.tls.as_deref().cloned();
+                return Err(Box::new(words::connect_error(&error, &Scene::new(target, limits, false))));
+            }
+        };
+        let Connected { stream, peer, phases, tls } = connected;
+        let encrypted = tls.is_some();
+        trace.phases = phases;
+        trace.address = Some(peer.to_string());
+        trace.tls = tls;
+
+        let scene = Scene::new(target, limits, encrypted);
+        let safe = trace.tls.as_ref().is_none_or(|tls| tls.verified != Verified::No);
+        let (gate, greeting) = AuthGate::new(stream, safe);
+        let config = config(target);
+        let since = Instant::now();
+        let (client, connection) = match timeout_at(deadline, Box::pin(sign_in(&config, gate))).await {
+            Ok(Ok(signed_in)) => signed_in,
+            Ok(Err(error)) => return Err(Box::new(words::postgres_error(&error, Phase::Auth, &scene))),
+            Err(_) => return Err(Box::new(words::timeout(Phase::Auth, &scene))),
+        };
+        trace.phases.set(Phase::Auth, millis(since.elapsed()));
+        let server_version = connection.parameter("server_version").map(str::to_owned);
+        let driver = AbortOnDropHandle::new(tokio::spawn(async move {
+            // Its error reaches who asks: every query of the client fails with it.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a session on a monitored database ended");
+            }
+        }));
+        Ok(Self { target, limits, peer, encrypted, client, driver, greeting, server_version })
+    }
+
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        Scene::new(self.target, self.limits, self.encrypted)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits
+    }
+
+    pub(crate) fn greeting(&self) -> Greeting {
+        self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One `select 1` in milliseconds.
+    pub(crate) async fn round_trip(&self, deadline: Instant) -> Result<f64, Box<TestError>> {
+        let since = Instant::now();
+        self.ask(ROUND_TRIP, deadline).await?;
+        Ok(millis(since.elapsed()))
+    }
+
+    /// One message of the simple protocol.
+    pub(crate) async fn ask(&self, sql: &str, deadline: Instant) -> Result<Answer, Box<TestError>> {
+        match timeout_at(deadline, self.client.simple_query(sql)).await {
+            Ok(Ok(answer)) => Ok(Answer(answer)),
+            Ok(Err(error)) => Err(Box::new(words::postgres_error(&error, Phase::Query, &self.scene()))),
+            Err(_) => Err(Box::new(words::timeout(Phase::Query, &self.scene()))),
+        }
+    }
+
+    /// Several messages at once, in one round trip: each has its own answer or error. Those that did not come
+    /// before `deadline` are time-outs.
+    pub(crate) async fn ask_all(
+        &self,
+        messages: &[String],
+        deadline: Instant,
+    ) -> Vec<Result<Answer, AskError>> {
+        let mut streams = Vec::with_capacity(messages.len());
+        for sql in messages {
+            // Sends at once and returns before the answer.
+            streams.push(self.client.simple_query_raw(sql).await);
+        }
+        let mut answers = Vec::with_capacity(messages.len());
+        for stream in streams {
+            answers.push(match stream {
+                Ok(stream) => match timeout_at(deadline, collect(stream)).await {
+                    Ok(answer) => answer.map_err(AskError::Server),
+                    Err(_) => Err(AskError::Timeout),
+                },
+                Err(error) => Err(AskError::Server(error)),
+            });
+        }
+        answers
+    }
+
+    /// Asks the server to stop what still runs, over a stream dialled the same way to the same address, and hangs
+    /// up: a query that nobody waits for would run on until its own limit.
+    pub(crate) async fn abandon(self) {
+        let deadline = Instant::now() + self.limits.cancel;
+        let token = self.client.cancel_token();
+        let cancel = async {
+            let again = egress::connect_again(&self.peer, &self.target.destination(), deadline).await.ok()?;
+            token.cancel_query_raw(again.stream, PassThrough).await.ok()
+        };
+        if !matches!(timeout_at(deadline, Box::pin(cancel)).await, Ok(Some(()))) {
+            tracing::debug!(peer = %self.peer, "a query could not be cancelled");
+        }
+    }
+
+    /// Says goodbye and waits until the socket is closed; hangs up on a server that does not listen.
+    pub(crate) async fn close(self) {
+        drop(self.client);
+        let _hung_up = timeout(GOODBYE, self.driver).await;
+    }
+}
+
+/// Why one of several messages has no answer.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    Server(tokio_postgres::Error),
+    Timeout,
+}
+
+async fn collect(stream: tokio_postgres::SimpleQueryStream) -> Result<Answer, tokio_postgres::Error> {
+    stream.try_collect().await.map(Answer)
+}
+
+fn config(target: &Target) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    config.user(&target.username).dbname(&target.database_name).application_name(APPLICATION_NAME);
+    if let Some(password) = &target.password {
+        config.password(password.expose_secret());
+    }
+    config
+}

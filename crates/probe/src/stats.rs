@@ -1,0 +1,52 @@
+//! Numbers about a row of measurements.
+
+/// Smallest, mean, percentiles, largest and spread; `None` of no values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) min: f64,
+    pub(crate) avg: f64,
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) max: f64,
+    /// Of a sample (divided by n − 1); `None` of one value, which has no spread.
+    pub(crate) stddev: Option<f64>,
+}
+
+pub(crate) fn summary(values: &[f64]) -> Option<Summary> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (min, max) = (*sorted.first()?, *sorted.last()?);
+    let count = sorted.len() as f64;
+    let avg = sorted.iter().sum::<f64>() / count;
+    let stddev = (sorted.len() > 1)
+        .then(|| (sorted.iter().map(|value| (value - avg).powi(2)).sum::<f64>() / (count - 1.0)).sqrt());
+    Some(Summary { min, avg, p50: percentile(&sorted, 0.5), p95: percentile(&sorted, 0.95), max, stddev })
+}
+
+/// Linear interpolation between the two nearest ranks, as `percentile_cont` of PostgreSQL does. `sorted` is
+/// ascending and not empty.
+fn percentile(sorted: &[f64], fraction: f64) -> f64 {
+    let rank = fraction * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
+    below + (above - below) * rank.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_interpolate_like_percentile_cont() {
+        let summary = summary(&[40.0, 10.0, 20.0, 30.0]).unwrap();
+        assert_eq!((summary.min, summary.max, summary.avg, summary.p50), (10.0, 40.0, 25.0, 25.0));
+        assert!((summary.p95 - 38.5).abs() < 1e-9);
+        assert!((summary.stddev.unwrap() - 12.909_944_487).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_value_is_everything_but_a_spread() {
+        let one = summary(&[3.5]).unwrap();
+        assert_eq!((one.min, one.p50, one.p95, one.max, one.stddev), (3.5, 3.5, 3.5, 3.5, None));
+        assert_eq!(summary(&[]), None);
+    }
+}
