@@ -29,6 +29,17 @@ impl Account {
             .ok_or(PgServerError::NoAccount)
     }
 
+    /// For a data directory that may be there: as root, its owner goes on running it.
+    pub(crate) fn for_data(data: &Path) -> Result<Account, PgServerError> {
+        match os::owner_of(data) {
+            Some(ids) if os::is_root() && ids.uid != 0 => {
+                let name = os::user_name(ids.uid).unwrap_or_else(|| ids.uid.to_string());
+                Ok(Account { name, switch_to: Some(ids) })
+            }
+            _ => Account::for_servers(),
+        }
+    }
+
     /// Ourselves, root or not: for programs that do not mind.
     pub(crate) fn ourselves() -> Account {
         Account { name: "the current user".to_owned(), switch_to: None }
@@ -64,6 +75,22 @@ impl Account {
         fs::create_dir_all(folder).at("make the folder", folder)?;
         os::set_mode(folder, 0o700).at("set the permissions of", folder)?;
         self.give(folder)
+    }
+
+    /// Whether this user can get to a folder of ours; if not, which folder on the way is closed.
+    pub(crate) fn check_reach(&self, folder: &Path) -> Result<(), PgServerError> {
+        let Some(ids) = self.switch_to else { return Ok(()) };
+        let Some(closed) = folder.ancestors().find(|&on_the_way| !os::may_pass(on_the_way, ids)) else {
+            return Ok(());
+        };
+        Err(PgServerError::Unreachable {
+            account: self.name.clone(),
+            path: folder.to_owned(),
+            reason: format!(
+                "{} is closed to other users. Set PG_DASHBOARD_DATA to another folder, or `chmod o+x` that one",
+                closed.display()
+            ),
+        })
     }
 
     /// Gives one file or folder to this user.

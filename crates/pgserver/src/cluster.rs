@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use common::text::clean;
@@ -32,7 +32,7 @@ impl NewCluster<'_> {
     /// Runs `initdb`: UTF-8, SCRAM for everybody. Takes about half a second.
     pub fn make(&self, binaries: &Binaries, account: &Account) -> Result<(), PgServerError> {
         account.make_private_folder(self.data)?;
-        let password_file = self.data.with_extension("initial-password");
+        let password_file = beside(self.data, ".password");
         write_private(&password_file, self.password.expose_secret(), account)?;
         let output = account
             .command(&binaries.initdb(), self.data)
@@ -78,6 +78,12 @@ pub fn write_settings(
     write_private(&file, &lines, account)
 }
 
+/// The port of the last start: addresses that people noted down stay good.
+pub(crate) fn last_port(data: &Path) -> Option<u16> {
+    let settings = fs::read_to_string(data.join(SETTINGS_FILE)).ok()?;
+    settings.lines().find_map(|line| line.strip_prefix("port = '")?.strip_suffix('\'')?.parse().ok())
+}
+
 /// Writes who may log in, from where, and how (`pg_hba.conf`).
 pub fn write_hba(data: &Path, lines: &str, account: &Account) -> Result<(), PgServerError> {
     write_private(&data.join("pg_hba.conf"), lines, account)
@@ -109,9 +115,16 @@ pub fn single_user(
     check("postgres --single", child.wait_with_output().at("run", &binaries.postgres())?)
 }
 
+/// `path` with something after its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// A file that only `account` reads (mode 0600), replaced as a whole.
 pub(crate) fn write_private(file: &Path, text: &str, account: &Account) -> Result<(), PgServerError> {
-    let new = file.with_extension("new");
+    let new = beside(file, ".half-written");
     // made anew each time, so that its mode holds before the first byte is in it
     if new.exists() {
         fs::remove_file(&new).at("remove", &new)?;

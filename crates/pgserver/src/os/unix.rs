@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -22,6 +22,50 @@ pub(crate) fn is_root() -> bool {
 /// The ids of a user by `/etc/passwd`.
 pub(crate) fn look_up_user(name: &str) -> Option<Ids> {
     parse_passwd(&fs::read_to_string("/etc/passwd").ok()?, name)
+}
+
+/// The name of a user by `/etc/passwd`.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    let passwd = fs::read_to_string("/etc/passwd").ok()?;
+    let names = passwd.lines().filter_map(|line| line.split_once(':').map(|(name, _)| name));
+    names
+        .into_iter()
+        .find(|name| parse_passwd(&passwd, name).is_some_and(|ids| ids.uid == uid))
+        .map(str::to_owned)
+}
+
+pub(crate) fn owner_of(path: &Path) -> Option<Ids> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Ids { uid: metadata.uid(), gid: metadata.gid() })
+}
+
+/// Whether the permission bits let a user go through a folder.
+pub(crate) fn may_pass(folder: &Path, ids: Ids) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| {
+        let bit = match (metadata.uid() == ids.uid, metadata.gid() == ids.gid) {
+            (true, _) => 0o100,
+            (false, true) => 0o010,
+            (false, false) => 0o001,
+        };
+        metadata.mode() & bit != 0
+    })
+}
+
+/// Others may go through a folder of ours, and still not look into it.
+pub(crate) fn let_others_pass(folder: &Path) -> io::Result<()> {
+    set_mode(folder, (fs::metadata(folder)?.mode() & 0o7777) | 0o011)
+}
+
+/// Whether somebody else may have put this here for us to find: it lies in a folder that all can write to (`/tmp`),
+/// and is not ours.
+pub(crate) fn is_planted(path: &Path) -> bool {
+    let Ok(metadata) = fs::metadata(path) else { return true };
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
+    let anybody = path
+        .parent()
+        .and_then(|parent| fs::metadata(parent).ok())
+        .is_none_or(|parent| parent.mode() & 0o002 != 0);
+    anybody && !ours
 }
 
 fn parse_passwd(passwd: &str, name: &str) -> Option<Ids> {
