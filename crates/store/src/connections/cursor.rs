@@ -13,7 +13,7 @@ pub(super) struct Cursor {
     pub(super) rank: f64,
     pub(super) name_key: String,
     pub(super) id: i64,
-    /// When the first page was read: percentiles of later pages go back to the same moment.
+    /// When the first page was read: later pages take the same percentiles for too old.
     pub(super) as_of: DateTime<Utc>,
 }
 

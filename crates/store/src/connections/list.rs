@@ -10,8 +10,8 @@ use tokio_postgres::{Row, types::Type};
 
 use super::{
     cursor::Cursor,
-    reading::{LastDay, latency_window},
-    rows::{self, connection_columns, status_sql},
+    heartbeats::Heartbeats,
+    rows::{self, connection_columns, latency_window, status_sql},
 };
 use crate::{Store, StoreError, session};
 
@@ -20,12 +20,11 @@ use crate::{Store, StoreError, session};
 ///
 /// Every order is `rank, name, id` upwards; `rank` is negated for the orders that go down, and infinite where
 /// the value is not known, so that unknown comes last both ways. Only `-name` turns the second key around.
-/// Percentiles of all are computed only for the orders by p95: elsewhere PostgreSQL folds the comparison with
-/// $6 to false and never reads `checks`.
 const LIST: &str = concat!(
     "
 with candidate as (
-    select c.id, c.name_key collate \"default\" as name_key, t.checked_at, h.score, ",
+    select c.id, c.name_key collate \"default\" as name_key, t.checked_at, h.score,
+        case when t.latency_at > $7::timestamptz then t.p95_us end as p95_us, ",
     status_sql!(),
     " as status
     from dashboard.connections c
@@ -37,13 +36,6 @@ with candidate as (
         and ($3::text is null or c.region = $3)
         and ($4::text is null or c.cloud_provider = $4)
 ),
-slowness as (
-    select connection_id,
-        percentile_cont(0.95) within group (order by round_trip_us::float8) as p95
-    from dashboard.checks
-    where $6::text in ('p95', '-p95') and checked_at > $7 and ok and round_trip_us is not null
-    group by connection_id
-),
 ranked as materialized (
     select candidate.id, candidate.name_key,
         case $6::text
@@ -51,14 +43,13 @@ ranked as materialized (
                 array['down', 'degraded', 'unknown', 'up', 'paused'], candidate.status)::float8
             when 'last_check' then coalesce(extract(epoch from candidate.checked_at)::float8, '-infinity')
             when '-last_check' then coalesce(-extract(epoch from candidate.checked_at)::float8, 'infinity')
-            when 'p95' then coalesce(slowness.p95, 'infinity')
-            when '-p95' then coalesce(-slowness.p95, 'infinity')
+            when 'p95' then coalesce(candidate.p95_us, 'infinity')
+            when '-p95' then coalesce(-candidate.p95_us, 'infinity')
             when 'score' then coalesce(candidate.score::float8, 'infinity')
             when '-score' then coalesce(-candidate.score::float8, 'infinity')
             else 0::float8
         end as rank
     from candidate
-    left join slowness on slowness.connection_id = candidate.id
     where $5::text is null or candidate.status = $5
 ),
 page as (
@@ -119,11 +110,12 @@ impl Store {
             }
             false => None,
         };
-        let items: Vec<Connection> = rows.iter().map(rows::connection).collect::<Result<_, _>>()?;
+        let items: Vec<Connection> =
+            rows.iter().map(|row| rows::connection(row, as_of)).collect::<Result<_, _>>()?;
         let ids: Vec<i64> = items.iter().map(|connection| connection.id.0).collect();
-        let last_day = LastDay::read(client, &ids, as_of).await?;
+        let heartbeats = Heartbeats::read(client, &ids).await?;
         Ok(Page {
-            items: items.into_iter().map(|connection| last_day.put_into(connection)).collect(),
+            items: items.into_iter().map(|connection| heartbeats.put_into(connection)).collect(),
             total: total.unsigned_abs(),
             next,
         })

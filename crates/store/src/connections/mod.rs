@@ -3,11 +3,12 @@
 pub(crate) mod change;
 mod cursor;
 mod delete;
+mod get;
+mod heartbeats;
 pub(crate) mod idempotency;
 mod insert;
 mod list;
 mod naming;
-mod reading;
 mod rows;
 pub(crate) mod standings;
 pub(crate) mod target;

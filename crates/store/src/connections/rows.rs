@@ -1,6 +1,6 @@
 //! A row of the list, in the type that pages and the API show.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use common::{
     Connection, ConnectionId, ConnectionStatus, Reason, SslMode, TestResult, Unavailable,
     connection::{HealthSummary, LatencySummary},
@@ -32,7 +32,7 @@ macro_rules! connection_columns {
     c.latitude, c.longitude, c.place_approximate, c.tags, c.notes, c.check_interval_s, c.paused, c.let_sleep,
     c.created_at, c.updated_at, ",
             crate::connections::rows::status_sql!(),
-            " as status, t.result as test_result, t.checked_at as tested_at,
+            " as status, t.result as test_result, t.checked_at as tested_at, t.p50_us, t.p95_us, t.latency_at,
     h.status as health_status, h.score as health_score, h.headline as health_headline"
         )
     };
@@ -40,10 +40,19 @@ macro_rules! connection_columns {
 
 pub(super) use {connection_columns, status_sql};
 
-/// Everything but heartbeats and latency, which are read for a whole page at once.
-pub(super) fn connection(row: &Row) -> Result<Connection, StoreError> {
+/// How far back `latency` goes.
+pub(super) fn latency_window() -> TimeDelta {
+    TimeDelta::hours(24)
+}
+
+/// Everything but the heartbeats, which are read for a whole page at once.
+pub(super) fn connection(row: &Row, now: DateTime<Utc>) -> Result<Connection, StoreError> {
     let mut unavailable = Unavailable::new();
     let last_check = last_check(row, &mut unavailable)?;
+    let latency = latency(row, now)?;
+    if latency.p95_ms.is_none() {
+        unavailable.insert("latency".to_owned(), Reason::new("no_check_in_24h"));
+    }
     let health = health(row)?;
     if health.is_none() {
         unavailable.insert("health".to_owned(), Reason::new(Reason::NOT_COLLECTED));
@@ -78,10 +87,20 @@ pub(super) fn connection(row: &Row) -> Result<Connection, StoreError> {
         status: status(row)?,
         last_check,
         heartbeats: Vec::new(),
-        latency: LatencySummary::default(),
+        latency,
         health,
         unavailable,
     })
+}
+
+/// Of the day before the last check; nothing once that is a day ago.
+fn latency(row: &Row, now: DateTime<Utc>) -> Result<LatencySummary, StoreError> {
+    let at: Option<DateTime<Utc>> = row.try_get("latency_at")?;
+    if at.is_none_or(|at| at <= now - latency_window()) {
+        return Ok(LatencySummary::default());
+    }
+    let ms = |us: Option<f64>| us.map(|us| us / 1000.0);
+    Ok(LatencySummary { p50_ms: ms(row.try_get("p50_us")?), p95_ms: ms(row.try_get("p95_us")?) })
 }
 
 pub(super) fn status(row: &Row) -> Result<ConnectionStatus, StoreError> {

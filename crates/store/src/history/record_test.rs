@@ -8,7 +8,8 @@ use crate::{Store, StoreError, session};
 
 /// One statement, so that all of it counts or none. The key share lock waits for a purge: history is never
 /// written for a connection that is gone. A result older than the newest one (it took longer) goes into
-/// history only.
+/// history only. The percentiles of the day are reckoned anew each time while they are few, and once a minute
+/// when they are many: a day of checks every 10 s is 8,640 rows.
 const RECORD: &str = "
 with present as (
     select id from dashboard.connections where id = $1 for key share
@@ -24,12 +25,41 @@ raw as (
     left join dashboard.latest_health health on health.connection_id = present.id
     on conflict do nothing
 ),
+fresh as (
+    select latency_at, latency_samples, p50_us, p95_us
+    from dashboard.latest_tests
+    where connection_id = $1 and latency_samples >= 200 and latency_at > $2 - interval '1 minute'
+),
+day as (
+    select round_trip_us
+    from dashboard.checks
+    where (select not exists (select from fresh))
+        and connection_id = $1 and checked_at > $2 - interval '24 hours' and checked_at < $2
+        and ok and round_trip_us is not null
+    union all
+    select $4 where $10 and $4 is not null
+),
+latency as (
+    select count(*)::int4 as samples,
+        percentile_cont(array[0.5, 0.95]) within group (order by round_trip_us::float8) as us
+    from day
+),
 newest as (
-    insert into dashboard.latest_tests as known (connection_id, checked_at, ok, server_version_num, result)
-    select present.id, $2, $10, $15, $16 from present
+    insert into dashboard.latest_tests as known (
+        connection_id, checked_at, ok, server_version_num, p50_us, p95_us, latency_samples, latency_at, result
+    )
+    select present.id, $2, $10, $15,
+        case when fresh.latency_at is null then latency.us[1] else fresh.p50_us end,
+        case when fresh.latency_at is null then latency.us[2] else fresh.p95_us end,
+        coalesce(fresh.latency_samples, latency.samples), coalesce(fresh.latency_at, $2), $16
+    from present
+    cross join latency
+    left join fresh on true
     on conflict (connection_id) do update
     set checked_at = excluded.checked_at, ok = excluded.ok, result = excluded.result,
-        server_version_num = coalesce(excluded.server_version_num, known.server_version_num)
+        server_version_num = coalesce(excluded.server_version_num, known.server_version_num),
+        p50_us = excluded.p50_us, p95_us = excluded.p95_us, latency_samples = excluded.latency_samples,
+        latency_at = excluded.latency_at
     where known.checked_at <= excluded.checked_at
     returning connection_id
 ),

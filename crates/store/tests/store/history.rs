@@ -91,17 +91,44 @@ async fn latency_is_that_of_the_checks_that_passed_within_a_day() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let id = fixture.add("one").await;
-    for at in 1..=100 {
+    let day = 24 * 3600;
+    store.record_test(&passed(id, now() - seconds(day + 1), 9999.0)).await.unwrap();
+    for at in (1..=100).rev() {
         store.record_test(&passed(id, now() - seconds(at), at as f64)).await.unwrap();
     }
-    store.record_test(&failed(id, now() - seconds(101))).await.unwrap();
-    store.record_test(&passed(id, now() - seconds(24 * 3600 + 1), 9999.0)).await.unwrap();
+    store.record_test(&failed(id, now())).await.unwrap();
     let latency = store.get(id, now()).await.unwrap().latency;
     assert_eq!((latency.p50_ms, latency.p95_ms), (Some(50.5), Some(95.05)));
     let of_all = store.latency_percentiles(now() - seconds(24 * 3600)).await.unwrap();
     assert_eq!((of_all.p50, of_all.p95), (Some(50.5), Some(95.05)));
     let none = store.latency_percentiles(now()).await.unwrap();
     assert_eq!((none.p50, none.p95), (None, None));
+    let stale = store.get(id, now() + seconds(day)).await.unwrap();
+    assert_eq!((stale.latency.p50_ms, stale.latency.p95_ms), (None, None));
+    assert!(stale.unavailable.contains_key("latency"));
+}
+
+#[tokio::test]
+async fn percentiles_of_many_checks_are_reckoned_once_a_minute() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    for at in 0..200 {
+        store.record_test(&passed(id, now() + seconds(at), 1.0)).await.unwrap();
+    }
+    let latency = |after: i64| {
+        let time = now() + seconds(after);
+        async move {
+            store.record_test(&passed(id, time, 9.0)).await.unwrap();
+            store.get(id, time).await.unwrap().latency
+        }
+    };
+    assert_eq!(latency(200).await.p95_ms, Some(1.0));
+    for at in 201..230 {
+        latency(at).await;
+    }
+    assert_eq!(latency(258).await.p95_ms, Some(1.0));
+    assert_eq!(latency(259).await.p95_ms, Some(9.0));
 }
 
 #[tokio::test]

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use store::{ConnectError, KeyRing, Store, StoreError, UrlError};
-use testkit::{Cluster, Version, certs::Authority};
+use testkit::{
+    Cluster, Version,
+    certs::Authority,
+    pgbouncer::{Bouncer, PoolMode},
+};
 
 use crate::support::{Fixture, config, named, now};
 
@@ -220,4 +224,84 @@ async fn all_of_it_works_on_the_oldest_server_that_is_supported() {
     }
     let info = fixture.store.database_info().await.unwrap();
     assert!(info.server_version.starts_with("15."));
+}
+
+#[tokio::test]
+async fn a_transaction_pooler_needs_a_direct_url_and_then_all_of_it_works() {
+    if !Bouncer::is_installed() {
+        return;
+    }
+    let cluster = Cluster::start(Version::V18).await;
+    for pool_size in ["1", "5"] {
+        let bouncer = Bouncer::builder(&cluster, PoolMode::Transaction)
+            .setting("default_pool_size", pool_size)
+            .start()
+            .await;
+        let mut config = config(&format!(
+            "postgresql://postgres:{}@127.0.0.1:{}/postgres",
+            cluster.password(),
+            bouncer.port()
+        ));
+        let error = Store::open(config.clone()).await.unwrap_err();
+        let refused = matches!(error, StoreError::TransactionPooler { setting: "DATABASE_URL", .. });
+        assert!(refused && error.to_string().contains("DATABASE_DIRECT_URL"), "{error}");
+
+        // Nothing was migrated on the way; the database of each round is its own.
+        let database = format!("behind_{pool_size}");
+        cluster.create_database(&database).await;
+        config.url = SecretString::from(format!(
+            "postgresql://postgres:{}@127.0.0.1:{}/{database}",
+            cluster.password(),
+            bouncer.port()
+        ));
+        config.direct_url = Some(SecretString::from(cluster.url(&database)));
+        let store = Store::open(config).await.unwrap();
+        let inputs: Vec<_> = (0..12).map(|at| named(&format!("db {at}"))).collect();
+        let inserts = inputs.iter().map(|input| store.insert(input, None, now()));
+        for outcome in futures::future::join_all(inserts).await {
+            store.record_test(&crate::support::passed(outcome.unwrap(), now(), 1.5)).await.unwrap();
+        }
+        let query = common::connection::ListQuery::default();
+        let lists = (0..12).map(|_| store.list(&query, now()));
+        for page in futures::future::join_all(lists).await {
+            assert_eq!(page.unwrap().items.len(), 12);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_pooler_is_as_good_as_none() {
+    if !Bouncer::is_installed() {
+        return;
+    }
+    let cluster = Cluster::start(Version::V18).await;
+    let bouncer = Bouncer::start(&cluster, PoolMode::Session).await;
+    let url = format!("postgresql://postgres:{}@127.0.0.1:{}/postgres", cluster.password(), bouncer.port());
+    Store::open(config(&url)).await.unwrap();
+}
+
+#[tokio::test]
+async fn port_6543_counts_as_a_transaction_pooler() {
+    let cluster = Cluster::start(Version::V18).await;
+    let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:6543").await else {
+        return;
+    };
+    let server = format!("{}:{}", cluster.host(), cluster.port());
+    let relay = tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let server = server.clone();
+            tokio::spawn(async move {
+                let mut upstream = tokio::net::TcpStream::connect(server).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+            });
+        }
+    });
+    let url = format!("postgresql://postgres:{}@127.0.0.1:6543/postgres", cluster.password());
+    let error = Store::open(config(&url)).await.unwrap_err();
+    assert!(matches!(error, StoreError::TransactionPooler { .. }), "{error}");
+    // Named as the direct way on purpose, it is looked at instead of guessed.
+    let mut config = config(&url);
+    config.direct_url = Some(SecretString::from(url));
+    Store::open(config).await.unwrap();
+    relay.abort();
 }

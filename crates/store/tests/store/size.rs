@@ -20,8 +20,9 @@ select c.id, $1::timestamptz - make_interval(mins => k), 3000 + k, 1000 + (c.id 
     c.id % 17 <> 0, false, false
 from dashboard.connections c, generate_series(1, 60) k";
 const FILL_LATEST: &str = "
-insert into dashboard.latest_tests (connection_id, checked_at, ok, server_version_num, result)
-select id, $1::timestamptz - make_interval(mins => 1), id % 17 <> 0, 170002,
+insert into dashboard.latest_tests (
+    connection_id, checked_at, ok, server_version_num, p50_us, p95_us, latency_samples, latency_at, result)
+select id, $1::timestamptz - make_interval(mins => 1), id % 17 <> 0, 170002, 1000, 1000 + id * 7919 % 50000, 60, $1,
     jsonb_set($2::jsonb, '{connection_id}', to_jsonb(id))
 from dashboard.connections";
 const FILL_HEALTH: &str = "
