@@ -35,11 +35,12 @@ pub async fn request_tls<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> R
         // PostgreSQL waits after its one byte. More behind it is somebody else's greeting, as of SSH, or of MySQL,
         // which begins with its length, so with any byte; or it was put there on the way.
         [first @ (b'S' | b'N')] => match read_at_once(stream).await {
-            more if !more.is_empty() => {
-                Err(Cause::NotPostgres { seen: recognise(&[&answer, &more[..]].concat()) })
-            }
-            _ if first == b'S' => Ok(()),
-            _ => Err(Cause::NoTls),
+            more if more.is_empty() && first == b'S' => Ok(()),
+            more if more.is_empty() => Err(Cause::NoTls),
+            more => match known_server(&[&answer, &more[..]].concat()) {
+                Some(name) => Err(Cause::NotPostgres { seen: name.to_owned() }),
+                None => Err(Cause::Handshake("something was sent in plain text before TLS began".to_owned())),
+            },
         },
         [first] => {
             let mut bytes = vec![first];
@@ -115,7 +116,21 @@ pub fn error_fields(fields: &[u8]) -> (Option<String>, Option<String>) {
 
 /// What answers instead of PostgreSQL, by its first bytes, in words.
 pub fn recognise(bytes: &[u8]) -> String {
-    let known = [
+    known_server(bytes).map_or_else(
+        || {
+            let shown = |b: &u8| if b.is_ascii_graphic() { char::from(*b) } else { '·' };
+            format!("it answered “{}”", bytes.iter().take(40).map(shown).collect::<String>())
+        },
+        str::to_owned,
+    )
+}
+
+fn known_server(bytes: &[u8]) -> Option<&'static str> {
+    // MySQL and MariaDB greet with a 3-byte length, sequence 0, protocol 10.
+    if let [_, _, 0, 0, 10, ..] = bytes {
+        return Some("a MySQL or MariaDB server");
+    }
+    [
         (&b"SSH-"[..], "an SSH server"),
         (b"HTTP/", "a web server (HTTP)"),
         (b"<", "a web server (HTTP)"),
@@ -127,17 +142,8 @@ pub fn recognise(bytes: &[u8]) -> String {
         (b"\x15\x03", "a TLS server of another protocol"),
     ]
     .into_iter()
-    .find(|(start, _)| bytes.starts_with(start));
-    if let Some((_, name)) = known {
-        return name.to_owned();
-    }
-    // MySQL and MariaDB greet with a 3-byte length, sequence 0, protocol 10.
-    if let [_, _, 0, 0, 10, ..] = bytes {
-        return "a MySQL or MariaDB server".to_owned();
-    }
-    let shown: String =
-        bytes.iter().take(40).map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '·' }).collect();
-    format!("it answered “{shown}”")
+    .find(|(start, _)| bytes.starts_with(start))
+    .map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -163,6 +169,12 @@ mod tests {
     async fn s_begins_the_handshake_and_n_is_a_server_without_tls() {
         assert!(answer(b"S").await.is_ok());
         assert!(matches!(answer(b"N").await, Err(Cause::NoTls)));
+    }
+
+    #[tokio::test]
+    async fn plain_text_stuffed_in_before_tls_ends_the_connect() {
+        let stuffed = b"SE\0\0\0\x20SFATAL\0C28000\0Mstuffed in\0\0";
+        assert!(matches!(answer(stuffed).await, Err(Cause::Handshake(_))));
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ mod pooler;
 mod rows;
 mod session;
 mod sql;
-mod stats;
+pub mod stats;
 mod target;
 mod words;
 

@@ -2,17 +2,17 @@
 
 /// Smallest, mean, percentiles, largest and spread; `None` of no values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Summary {
-    pub(crate) min: f64,
-    pub(crate) avg: f64,
-    pub(crate) p50: f64,
-    pub(crate) p95: f64,
-    pub(crate) max: f64,
+pub struct Summary {
+    pub min: f64,
+    pub avg: f64,
+    pub p50: f64,
+    pub p95: f64,
+    pub max: f64,
     /// Of a sample (divided by n − 1); `None` of one value, which has no spread.
-    pub(crate) stddev: Option<f64>,
+    pub stddev: Option<f64>,
 }
 
-pub(crate) fn summary(values: &[f64]) -> Option<Summary> {
+pub fn summary(values: &[f64]) -> Option<Summary> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (min, max) = (*sorted.first()?, *sorted.last()?);

@@ -103,6 +103,14 @@ async fn hang_up(session: Session<'_>, lost: bool) {
     }
 }
 
+impl HealthReading {
+    /// What a failed test says of the health.
+    pub fn of_failed(test: TestResult) -> Self {
+        let health = down(&test, test.error.clone(), test.total_ms);
+        Self { health, counters: None, test }
+    }
+}
+
 /// The reading of a database that could not be asked.
 fn down(test: &TestResult, error: Option<TestError>, duration_ms: f64) -> Health {
     let metrics = Metrics::default();

@@ -26,9 +26,7 @@ pub(crate) fn connect_error(failure: &ConnectError, scene: &Scene<'_>) -> TestEr
         Cause::Timeout => timeout(phase, scene),
         Cause::Io(failure) => network(failure, phase, scene),
         Cause::NoTls => no_tls(scene),
-        Cause::Server { sqlstate, message } => {
-            server::server_error(sqlstate.as_deref(), message, phase, scene)
-        }
+        Cause::Server { sqlstate, .. } => refused_tls(sqlstate.as_deref(), scene),
         Cause::Closed => closed(phase, scene),
         Cause::NotPostgres { seen } => not_postgres(seen, phase, scene),
         Cause::Handshake(words) => error(
@@ -102,6 +100,20 @@ fn network(failure: &io::Error, phase: Phase, scene: &Scene<'_>) -> TestError {
             phase,
             format!("The connection to {host} failed: {kind}."),
             "Test again; if it stays, check the network of this machine.",
+        ),
+    }
+}
+
+/// An error instead of TLS. Its words are not shown: they came before encryption, so anybody on the way could have
+/// written them (CVE-2024-10977).
+fn refused_tls(sqlstate: Option<&str>, scene: &Scene<'_>) -> TestError {
+    match sqlstate {
+        Some(_) => server::server_error(sqlstate, "", Phase::Tls, scene),
+        None => error(
+            TestErrorKind::Tls,
+            Phase::Tls,
+            "The server refused instead of beginning TLS.",
+            "It may be out of processes or memory. Its own log says why.",
         ),
     }
 }

@@ -1,0 +1,158 @@
+//! One suite for every server version, with and without TLS.
+
+use common::{
+    SslMode,
+    test_result::{TestKind, Verified},
+};
+use probe::{Prober, Target};
+use testkit::{Cluster, Version, certs::Authority};
+
+use crate::target;
+
+async fn suite(version: Version, version_num: i32, tls: bool) {
+    let ca = Authority::new();
+    let mut builder = Cluster::builder(version).preload("pg_stat_statements");
+    if tls {
+        builder =
+            builder.tls(&ca.issue(&["localhost", "127.0.0.1"])).hba("hostssl all all all scram-sha-256");
+    }
+    let cluster = builder.start().await;
+    let mut target = target(&cluster);
+    if tls {
+        target.ssl_mode = SslMode::VerifyFull;
+        target.ssl_root_cert = Some(ca.pem());
+    } else {
+        target.ssl_mode = SslMode::Auto;
+    }
+    a_test_passes_phase_by_phase(&target, version_num, tls).await;
+    a_name_is_resolved_and_timed(&target).await;
+    latency_asks_as_often_as_it_is_told(&target).await;
+    health_is_read(&target, &cluster, version_num).await;
+    nothing_is_left_open(&cluster).await;
+}
+
+async fn a_test_passes_phase_by_phase(target: &Target, version_num: i32, tls: bool) {
+    let result = crate::test(target).await;
+    assert_eq!(result.error, None);
+    assert!(result.ok);
+    assert_eq!((result.connection_id, result.kind), (target.connection_id, TestKind::Full));
+    let phases = result.phases;
+    assert_eq!(phases.dns_ms, None, "an address needs no look-up");
+    assert!(phases.tcp_ms.unwrap() > 0.0 && phases.auth_ms.unwrap() > 0.0 && phases.query_ms.unwrap() > 0.0);
+    assert_eq!(result.round_trip_ms, phases.query_ms);
+    assert!(result.total_ms >= phases.auth_ms.unwrap() + phases.query_ms.unwrap());
+    assert_eq!(result.address, Some(format!("127.0.0.1:{}", target.port)));
+    assert_eq!(result.server_version_num.map(|num| num / 10_000), Some(version_num));
+    assert!(result.server_version.unwrap().starts_with(&version_num.to_string()));
+    assert!(result.backend_pid.unwrap() > 0);
+    assert_eq!(result.pooler, None);
+    assert!(result.unavailable.is_empty());
+    assert_eq!(phases.tls_ms.is_some(), tls);
+    if tls {
+        let tls = result.tls.unwrap();
+        assert_eq!((tls.version.as_str(), tls.verified), ("TLSv1.3", Verified::Full));
+        assert!(tls.cipher.starts_with("TLS_"), "{}", tls.cipher);
+        assert!(tls.subject.unwrap().contains("localhost"));
+        assert!(tls.issuer.unwrap().contains("testkit CA"));
+        assert!(tls.not_after.is_some());
+        assert_eq!(tls.fingerprint_sha256.len(), 64);
+    } else {
+        assert_eq!(result.tls, None, "auto is plain on loopback");
+    }
+}
+
+async fn a_name_is_resolved_and_timed(target: &Target) {
+    let result = crate::test(&Target { host: "localhost".to_owned(), ..target.clone() }).await;
+    assert_eq!(result.error, None);
+    assert!(result.phases.dns_ms.unwrap() > 0.0);
+}
+
+async fn latency_asks_as_often_as_it_is_told(target: &Target) {
+    let latency = Prober::new().latency(target, 5).await;
+    assert_eq!(latency.error, None);
+    assert_eq!(latency.rounds_ms.len(), 5);
+    let (min, p50, p95, max) =
+        (latency.min_ms.unwrap(), latency.p50_ms.unwrap(), latency.p95_ms.unwrap(), latency.max_ms.unwrap());
+    assert!(0.0 < min && min <= p50 && p50 <= p95 && p95 <= max);
+    assert!(latency.stddev_ms.is_some());
+    assert!(latency.connect.phases.query_ms.is_some());
+    assert!(latency.unavailable.is_empty());
+}
+
+async fn health_is_read(target: &Target, cluster: &Cluster, version_num: i32) {
+    let admin = cluster.client("postgres").await;
+    admin.batch_execute("create extension if not exists pg_stat_statements").await.unwrap();
+    admin.batch_execute("select count(*) from pg_class").await.unwrap();
+    let reading = Prober::new().health(target, None, false).await;
+    let health = reading.health;
+    assert_eq!(health.error, None);
+    assert!(reading.test.ok);
+    assert_eq!(health.server.version_num.map(|num| num / 10_000), Some(version_num));
+    assert!(health.server.system_identifier.as_ref().unwrap().parse::<u64>().is_ok());
+    assert!(health.server.uptime_s.unwrap() >= 0.0);
+    let metrics = &health.metrics;
+    assert!(metrics.total_connections.unwrap() >= 2, "ours and the test's");
+    assert_eq!(metrics.max_connections, Some(100));
+    assert_eq!(metrics.reserved_connections, Some(3));
+    assert!(metrics.active_connections.unwrap() >= 1);
+    assert!(metrics.database_size_bytes.unwrap() > 1_000_000);
+    assert!(metrics.oldest_xid_age.is_some() && metrics.waiting_locks.is_some());
+    assert_eq!(health.unavailable["transactions_per_s"].reason, "first_reading");
+    assert_eq!(health.unavailable["replication_lag_s"].reason, "not_a_standby");
+    every_missing_number_has_its_reason(&health);
+    let statements = &health.statements;
+    assert!(statements.available, "{statements:?}");
+    assert!(statements.top.iter().any(|statement| statement.query.contains("pg_class")), "{statements:?}");
+    assert!(statements.top.len() <= 10);
+    assert!(statements.top.iter().all(|statement| statement.calls > 0 && statement.wal_bytes.is_some()));
+    assert_eq!(health.checks.len(), 2);
+    assert_eq!(health.score, Some(100));
+}
+
+pub(crate) fn every_missing_number_has_its_reason(health: &common::Health) {
+    let metrics = serde_json::to_value(&health.metrics).unwrap();
+    for (key, value) in metrics.as_object().unwrap() {
+        assert_eq!(value.is_null(), health.unavailable.contains_key(key), "{key}: {health:#?}");
+    }
+    let server = serde_json::to_value(&health.server).unwrap();
+    for (key, value) in server.as_object().unwrap() {
+        // No pooler is an answer, not a gap.
+        assert_eq!(
+            value.is_null() && key != "pooler",
+            health.unavailable.contains_key(key),
+            "{key}: {health:#?}"
+        );
+    }
+}
+
+async fn nothing_is_left_open(cluster: &Cluster) {
+    let admin = cluster.client("postgres").await;
+    let ours = "select count(*) from pg_stat_activity where application_name = 'pg-dashboard'";
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    loop {
+        // A backend takes a moment to end after its client has hung up.
+        let open: i64 = admin.query_one(ours, &[]).await.unwrap().get(0);
+        if open == 0 {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{open} sessions left open");
+        tokio::task::yield_now().await;
+    }
+    assert!(!cluster.log().contains("unexpected EOF"), "{}", cluster.log());
+}
+
+macro_rules! matrix {
+    ($($name:ident: $version:expr, $major:literal, tls $tls:literal;)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            suite($version, $major, $tls).await;
+        })*
+    };
+}
+
+matrix! {
+    the_suite_holds_on_13_in_plain_text: Version::V13, 13, tls false;
+    the_suite_holds_on_13_over_tls: Version::V13, 13, tls true;
+    the_suite_holds_on_18_in_plain_text: Version::V18, 18, tls false;
+    the_suite_holds_on_18_over_tls: Version::V18, 18, tls true;
+}
