@@ -7,6 +7,19 @@ use std::process::Command;
 use crate::error::{AtPath, PgServerError};
 use crate::os::{self, Ids};
 
+/// What programs need to find their libraries and a place for temporary files.
+const PASSED_ON: [&str; 9] = [
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "DYLD_FALLBACK_LIBRARY_PATH",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "TZ",
+];
+
 /// Who runs PostgreSQL's programs and owns their folders.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -54,16 +67,18 @@ impl Account {
         self.switch_to.is_some()
     }
 
-    /// `program` as this user, in `folder`, deaf to the environment variables that steer PostgreSQL.
+    /// `program` as this user, in `folder`. It gets no more of our environment than it needs: our keys and passwords
+    /// are not for it, and variables such as `PGPORT` would steer it.
     pub fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PG") {
-                command.env_remove(name);
+        command.env_clear();
+        for name in PASSED_ON {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
             }
         }
         // messages in English: some are recognised
-        command.env("LC_ALL", "C").env_remove("LANGUAGE").current_dir(folder);
+        command.env("LC_ALL", "C").current_dir(folder);
         if let Some(ids) = self.switch_to {
             os::run_as(&mut command, ids);
         }

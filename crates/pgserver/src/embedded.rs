@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::cluster::{NewCluster, last_port, single_user, write_hba, write_private};
+use crate::cluster::{NewCluster, last_port, single_user, sync, write_hba, write_private};
 use crate::error::{AtPath, PgServerError};
 use crate::orphan::stop_orphan;
 use crate::os::{self, Shutdown};
@@ -68,7 +68,10 @@ impl Embedded {
     /// seconds). What it does is told by `tracing` lines.
     pub async fn start(data_folder: &Path, search: &Search) -> Result<Embedded, PgServerError> {
         let (folder, search) = (data_folder.to_owned(), search.clone());
-        let embedded = match tokio::task::spawn_blocking(move || start(&folder, search)).await {
+        // who stops waiting for us (Ctrl-C during a long recovery) must not leave a server behind
+        let abandoned = Abandoned::default();
+        let flag = Arc::clone(&abandoned.0);
+        let embedded = match tokio::task::spawn_blocking(move || start(&folder, search, &flag)).await {
             Ok(started) => started?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
@@ -131,6 +134,16 @@ impl Embedded {
     }
 }
 
+/// Says to the thread that starts a server that nobody waits for it any more.
+#[derive(Default)]
+struct Abandoned(Arc<AtomicBool>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Embedded {
     fn drop(&mut self) {
         if !self.stopping.swap(true, Ordering::SeqCst) {
@@ -139,7 +152,7 @@ impl Drop for Embedded {
     }
 }
 
-fn start(folder: &Path, search: Search) -> Result<Embedded, PgServerError> {
+fn start(folder: &Path, search: Search, abandoned: &AtomicBool) -> Result<Embedded, PgServerError> {
     if !os::EMBEDDED_WORKS {
         return Err(PgServerError::Unsupported);
     }
@@ -161,7 +174,7 @@ fn start(folder: &Path, search: Search) -> Result<Embedded, PgServerError> {
     }
     let password = password(&secrets, &data, &binaries, &account)?;
     write_hba(&data, HBA, &account)?;
-    let running = launch(&folder, &data, &binaries, &account)?;
+    let running = launch(&folder, &data, &binaries, &account, abandoned)?;
     tracing::info!(version = binaries.version, port = running.port(), folder = %folder.display(), "the embedded PostgreSQL runs");
     let url = format!(
         "postgresql://{NAME}:{}@127.0.0.1:{}/{NAME}?sslmode=disable",
@@ -211,14 +224,15 @@ fn make(data: &Path, secrets: &Path, binaries: &Binaries, account: &Account) -> 
         fs::remove_dir_all(&new).at("remove", &new)?;
     }
     let password = random_password();
-    NewCluster { data: &new, superuser: NAME, password: &password, options: &["--data-checksums"] }
+    let options = ["--data-checksums", "--no-sync"];
+    NewCluster { data: &new, superuser: NAME, password: &password, options: &options }
         .make(binaries, account)?;
     single_user(binaries, account, &new, "postgres", &format!("CREATE DATABASE {NAME};"))?;
     if let Err(error) = single_user(binaries, account, &new, NAME, "CREATE EXTENSION pg_stat_statements;") {
         tracing::warn!(%error, "the embedded PostgreSQL has no statement statistics: its installation lacks pg_stat_statements");
     }
-    let ourselves = Account::ourselves();
-    write_private(&password_file(secrets), password.expose_secret(), &ourselves)?;
+    sync(binaries, account, &new)?;
+    keep_password(secrets, &password)?;
     fs::rename(&new, data).at("move the new data directory to", data)
 }
 
@@ -243,8 +257,15 @@ fn password(
     let password = random_password();
     let sql = format!("ALTER ROLE {NAME} PASSWORD '{}';", password.expose_secret());
     single_user(binaries, account, data, "postgres", &sql)?;
-    write_private(&file, password.expose_secret(), &Account::ourselves())?;
+    sync(binaries, account, data)?;
+    keep_password(secrets, &password)?;
     Ok(password)
+}
+
+fn keep_password(secrets: &Path, password: &SecretString) -> Result<(), PgServerError> {
+    let file = password_file(secrets);
+    write_private(&file, password.expose_secret(), &Account::ourselves())?;
+    fs::File::open(&file).and_then(|file| file.sync_all()).at("write", &file)
 }
 
 fn launch(
@@ -252,6 +273,7 @@ fn launch(
     data: &Path,
     binaries: &Binaries,
     account: &Account,
+    abandoned: &AtomicBool,
 ) -> Result<Running, PgServerError> {
     let log = folder.join("postgres.log");
     if fs::metadata(&log).is_ok_and(|log| log.len() > LONG_LOG) {
@@ -261,7 +283,8 @@ fn launch(
         let mut settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         settings.push(("shared_preload_libraries".to_owned(), preload.to_owned()));
         let port = last_port(data);
-        Launch { binaries, account, data, log: &log, port, settings, ready_within: READY_WITHIN }.start()
+        let ready_within = READY_WITHIN;
+        Launch { binaries, account, data, log: &log, port, settings, ready_within, abandoned }.start()
     };
     match start("pg_stat_statements") {
         Err(PgServerError::Start { last_lines, .. })

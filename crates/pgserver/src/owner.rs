@@ -5,6 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use crate::error::{AtPath, PgServerError};
+use crate::os;
 
 /// Held for as long as the folder is ours. The file stays when it goes: removing it would race with the next one.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ impl Owner {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut lock = options.open(&file).at("open", &file)?;
+        // another user who can open it could lock it
+        os::set_mode(&file, 0o600).at("set the permissions of", &file)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

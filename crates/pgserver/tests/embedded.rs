@@ -1,6 +1,7 @@
 //! What the embedded PostgreSQL promises: data is kept, one owner, nothing is left running, and a killed dashboard
 //! does no harm. As root it runs as another user; the tests are the same.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test ends where something is not as it must be
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use pgserver::{Account, Embedded, PgServerError, Search, copy_tree, npm_package};
@@ -143,6 +145,33 @@ async fn nobody_but_the_owner_can_read_the_secrets_and_nobody_gets_in_without_th
     embedded.stop().await.unwrap();
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_server_sees_nothing_of_our_environment_that_is_not_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = start(folder.path()).await;
+    let environment = fs::read(format!("/proc/{}/environ", embedded.pid())).unwrap();
+    let text = String::from_utf8_lossy(&environment);
+    // every test has this one
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    assert!(!text.contains("CARGO_"), "{text}");
+    embedded.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_waits_for_leaves_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await.stop().await.unwrap();
+    let search = Search::usual(None);
+    let pid_file = folder.path().join("postgres/postmaster.pid");
+    let mut starting = Box::pin(Embedded::start(folder.path(), &search));
+    let begun = starting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(begun.is_pending());
+    eventually("the server does not come up", || pid_file.exists());
+    drop(starting);
+    eventually("the server is still there", || !pid_file.exists());
+}
+
 #[tokio::test]
 async fn a_lost_password_is_replaced_and_the_data_is_still_there() {
     let folder = tempfile::tempdir().unwrap();
@@ -226,6 +255,7 @@ async fn a_stale_pid_file_whose_number_another_program_has_now_is_no_obstacle() 
 /// Not a test: the dashboard that other tests start as a process of its own, and kill.
 #[tokio::test]
 #[ignore = "started and killed by other tests"]
+#[allow(clippy::print_stdout)] // to the test that started it
 async fn owns_a_folder_until_killed() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
     let embedded = start(&folder).await;

@@ -1,5 +1,6 @@
 //! The npm package works as its archive comes: without links, without its install script, without execute bits.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test ends where something is not as it must be
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use pgserver::{Account, Launch, Running, Shutdown, write_hba};
@@ -96,6 +97,7 @@ impl Builder {
             port: None,
             settings,
             ready_within: Duration::from_secs(30),
+            abandoned: &AtomicBool::new(false),
         };
         let running = launch.start().unwrap_or_else(|error| panic!("{}: {error}", self.version));
         let watchdog = Watchdog::over(running.pid(), folder.path()).unwrap();

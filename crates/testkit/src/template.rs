@@ -61,6 +61,9 @@ fn binaries(version: Version, bin_dir: &Path, account: &Account) -> Binaries {
 fn unreachable_binaries(version: Version, bin_dir: &Path, account: &Account) -> Binaries {
     let shelf = std::env::temp_dir().join("pg-dashboard-testkit");
     fs::create_dir_all(&shelf).unwrap();
+    // a folder in /tmp that somebody else made could hold anything
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(&shelf).unwrap()), 0, "{}", shelf.display());
     Binaries::readable(bin_dir)
         .map_err(|reason| format!("{version} in {}: {reason}", bin_dir.display()))
         .and_then(|binaries| binaries.reachable_by(account, &shelf).map_err(|error| error.to_string()))

@@ -1,4 +1,5 @@
 //! Certificates are accepted and refused for the reasons their names say, by a real PostgreSQL and a real TLS client.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test ends where something is not as it must be
 
 use std::sync::Arc;
 
@@ -10,9 +11,12 @@ use testkit::{Cluster, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The handshake with a server that shows `issued`, as a client that trusts `root` and asks for `name`.
-async fn handshake(issued: &Issued, root: &str, name: &str) -> Result<(), String> {
-    let cluster = Cluster::builder(Version::V18).tls(issued).start().await;
+async fn server(issued: &Issued) -> Cluster {
+    Cluster::builder(Version::V18).tls(issued).start().await
+}
+
+/// The handshake of a client that trusts `root` and asks for `name`.
+async fn handshake(cluster: &Cluster, root: &str, name: &str) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -32,31 +36,37 @@ async fn handshake(issued: &Issued, root: &str, name: &str) -> Result<(), String
 #[tokio::test]
 async fn an_authority_vouches_for_its_names_and_addresses_and_no_others() {
     let authority = Authority::new();
-    let issued = authority.issue(&["localhost", "127.0.0.1", "db.test"]);
+    let server = server(&authority.issue(&["localhost", "127.0.0.1", "db.test"])).await;
     for name in ["localhost", "127.0.0.1", "db.test"] {
-        handshake(&issued, &authority.pem(), name).await.unwrap();
+        handshake(&server, &authority.pem(), name).await.unwrap();
     }
-    let other_name = handshake(&issued, &authority.pem(), "other.test").await.unwrap_err();
+    let other_name = handshake(&server, &authority.pem(), "other.test").await.unwrap_err();
     assert!(other_name.contains("not valid for name"), "{other_name}");
-    let stranger = handshake(&issued, &Authority::named("another").pem(), "localhost").await.unwrap_err();
+    let stranger = handshake(&server, &Authority::named("another").pem(), "localhost").await.unwrap_err();
     assert!(stranger.contains("UnknownIssuer"), "{stranger}");
 }
 
 #[tokio::test]
 async fn certificates_out_of_their_time_are_refused_for_that() {
     let authority = Authority::new();
-    let expired = handshake(&authority.issue_expired(&["localhost"]), &authority.pem(), "localhost").await;
+    let expired =
+        handshake(&server(&authority.issue_expired(&["localhost"])).await, &authority.pem(), "localhost")
+            .await;
     assert!(expired.unwrap_err().contains("expired"));
-    let early =
-        handshake(&authority.issue_not_yet_valid(&["localhost"]), &authority.pem(), "localhost").await;
+    let early = handshake(
+        &server(&authority.issue_not_yet_valid(&["localhost"])).await,
+        &authority.pem(),
+        "localhost",
+    )
+    .await;
     assert!(early.unwrap_err().contains("not valid yet"));
 }
 
 #[tokio::test]
 async fn a_self_signed_certificate_is_one_of_an_authority_as_openssl_makes_it() {
     let issued = certs::self_signed(&["localhost"]);
-    let refused = handshake(&issued, &issued.cert_pem, "localhost").await.unwrap_err();
+    let refused = handshake(&server(&issued).await, &issued.cert_pem, "localhost").await.unwrap_err();
     assert!(refused.contains("CaUsedAsEndEntity"), "{refused}");
     let leaf = certs::self_signed_leaf(&["localhost"]);
-    handshake(&leaf, &leaf.cert_pem, "localhost").await.unwrap();
+    handshake(&server(&leaf).await, &leaf.cert_pem, "localhost").await.unwrap();
 }

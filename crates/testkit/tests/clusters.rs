@@ -1,4 +1,5 @@
 //! Clusters are what they promise: real, and gone afterwards, also when the test was killed.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test ends where something is not as it must be
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -106,6 +107,7 @@ async fn pgbouncer_pools_in_the_asked_mode() {
 /// Not a test: what [`a_killed_test_leaves_nothing_behind`] starts as another process and kills.
 #[test]
 #[ignore = "started and killed by another test"]
+#[allow(clippy::print_stdout)] // to the test that started it
 fn holds_a_cluster_until_killed() {
     let cluster = Cluster::builder(Version::V18).start_blocking();
     println!("\nholding {} {}", cluster.pid(), cluster.socket_folder().display());

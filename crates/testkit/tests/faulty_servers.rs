@@ -1,4 +1,5 @@
 //! Faulty servers fail in just the way their names say.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test ends where something is not as it must be
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -79,7 +79,7 @@ pub fn hangs_up_after_hello() -> Faulty {
 /// A web server: answers anything by 400.
 pub fn http() -> Faulty {
     Faulty::serve(|mut stream| {
-        stream.read(&mut [0; 1024])?;
+        stream.read_exact(&mut [0])?;
         let page = "<html><body><h1>400 Bad Request</h1></body></html>";
         write!(
             stream,
@@ -131,7 +131,7 @@ pub fn breaks_tls() -> Faulty {
         if matches!(read_opening(&mut stream)?, Opening::TlsRequest) {
             stream.write_all(b"S")?;
         }
-        stream.read(&mut [0; 4096])?;
+        stream.read_exact(&mut [0])?;
         stream.write_all(b"this is no TLS record, whatever comes after the S")?;
         swallow(stream)
     })
