@@ -46,8 +46,7 @@ pub(crate) async fn take(
             Ok(target) => target,
             Err(error) => {
                 let test = targets::not_begun(&asking, loaded.id(), error.clone());
-                let health = probe::health::down(&test);
-                let reading = probe::HealthReading { health, counters: None, test };
+                let reading = probe::HealthReading::of_failed(test);
                 recording::health(&asking, &reading).await;
                 return reading.health;
             }

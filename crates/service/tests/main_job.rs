@@ -97,7 +97,7 @@ async fn a_connection_whose_test_fails_is_saved_and_becomes_a_finding() {
 
     let query = findings::FindingQuery { severity: Some(Severity::Critical), ..Default::default() };
     let found = findings::list(&dashboard.service, &ADMIN, query.clone()).await.unwrap();
-    assert_eq!((found.total, found.items[0].check_id.as_str()), (1, "reachable"));
+    assert_eq!((found.total, found.items[0].check_id.as_str()), (1, "connection"));
 
     let right = PasswordChange::Set(RequestSecret::new(dashboard.cluster.password()));
     let input = ConnectionInput { password: right, ..dashboard.input("shop") };
