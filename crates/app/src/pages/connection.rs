@@ -18,6 +18,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
+pub(super) use self::header::address;
 use self::{
     detail::Detail, header::Header, health::HealthPanel, last_test::LastTestPanel, latency::LatencyPanel,
     recent::RecentPanel, server_facts::ServerPanel, statements::StatementsPanel,

@@ -5,7 +5,7 @@ use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::connection::{LoadFailed, connection_id, load};
+use super::connection::{LoadFailed, address, connection_id, load};
 use crate::{
     components::{Button, Dialog, ProblemNotice, Skeleton, Toasts},
     outcome::use_form_outcome,
@@ -37,11 +37,13 @@ pub fn DeletePage() -> impl IntoView {
 fn Confirmation(connection: Connection, refused: Option<Problem>) -> impl IntoView {
     let back = format!("/connections/{}", connection.id);
     let name = connection.name.clone();
+    let address = address(&connection);
     view! {
         <Title text=format!("Delete {name}")/>
         <section class="panel confirm">
             <div class="panel__body stack">
                 <h1>"Delete "<bdi>{name}</bdi>"?"</h1>
+                <p class="small muted mono cut" title=address.clone()><bdi>{address.clone()}</bdi></p>
                 <Consequences/>
                 <DeleteForm connection=RwSignal::new(connection) refused>
                     <a class="btn" href=back>"Keep"</a>

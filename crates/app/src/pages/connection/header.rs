@@ -35,7 +35,7 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
                 </AfterReading>
                 {move || detail.connection.with(|connection| {
                     connection.tags.iter().map(|tag| view! {
-                        <span class="badge badge--plain badge--cut" title=tag.clone()><bdi>{tag.clone()}</bdi></span>
+                        <span class="badge badge--plain connection__label" title=tag.clone()><bdi class="cut">{tag.clone()}</bdi></span>
                     }).collect_view()
                 })}
             </div>
@@ -52,7 +52,7 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
 }
 
 /// `user@host:port/database`, with an IPv6 address in brackets.
-fn address(connection: &Connection) -> String {
+pub(in crate::pages) fn address(connection: &Connection) -> String {
     let Connection { username, host, port, database_name, .. } = connection;
     let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     format!("{username}@{host}:{port}/{database_name}")
@@ -88,7 +88,7 @@ fn Badges(connection: Connection) -> impl IntoView {
     };
     let place = place.map(|place| {
         view! {
-            <span class="badge badge--cut" title=place.clone()><Icon name=IconName::Pin/><bdi class="cut">{place.clone()}</bdi></span>
+            <span class="badge connection__label" title=place.clone()><Icon name=IconName::Pin/><bdi class="cut">{place.clone()}</bdi></span>
         }
     });
     let paused = (connection.status == ConnectionStatus::Paused)
@@ -141,7 +141,7 @@ fn Actions(detail: Detail) -> impl IntoView {
     };
     let id = detail.id;
     view! {
-        <div class="page__actions">
+        <div class="page__actions connection__actions">
             <form method="post" action=format!("/connections/{id}/test") on:submit=test>
                 <Button label="Test now" icon=IconName::Refresh class="btn--fill" busy=pending busy_label="Testing …"/>
             </form>

@@ -73,13 +73,14 @@ fn Reading(health: Health) -> impl IntoView {
     urgent.sort_by_key(|check| (rank(check.status), std::cmp::Reverse(check.points)));
     let (score, status) = (health.score, health.status);
     let down = health.error.map(|error| view! { <Down error/> });
+    let took = units::millis(health.duration_ms);
     let score = score.map(|score| {
         view! {
             <div class="health__score">
                 <Ring status score=Some(score)/>
                 <div>
                     <div class="health__of">"of 100 "<Badge tone=Tone::from(status)>{verdict(status)}</Badge></div>
-                    <p class="small muted">{words::tally(&statuses)}" Read in "{units::millis(health.duration_ms).to_string()}"."</p>
+                    <p class="small muted">{words::tally(&statuses)}</p>
                 </div>
             </div>
         }
@@ -91,6 +92,7 @@ fn Reading(health: Health) -> impl IntoView {
             {missing.into_iter().map(|missing| view! { <NotRead missing/> }).collect_view()}
         </ul>
         <Fine checks=fine/>
+        <p class="panel__foot">{format!("Reading it took {took}.")}</p>
     }
     .into_any()
 }
@@ -122,10 +124,10 @@ fn rank(status: CheckStatus) -> u8 {
 
 #[component]
 fn Down(error: TestError) -> impl IntoView {
+    // The last test beside it says what happened and what to do.
     view! {
-        <Notice tone=Tone::Crit title=error.kind.headline()>
-            <p><bdi>{error.message}</bdi></p>
-            <p>"Health is read when it can be reached again. What to do stands with the last test."</p>
+        <Notice tone=Tone::Crit title="It cannot be read: the database is down">
+            <p>{error.kind.headline()}", as the last test says. Health is read again with the next test that passes."</p>
         </Notice>
     }
     .into_any()
@@ -184,7 +186,7 @@ fn missing(health: &Health) -> Vec<Missing> {
         by_fix
             .entry(fix_sql)
             .or_insert_with(|| Missing {
-                reason: words::reason(&reason.reason),
+                reason: words::sentence(&reason.reason),
                 fix_sql: fix_sql.clone(),
                 fields: Vec::new(),
             })

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::detail::Detail;
 use crate::{
-    Moment,
+    Ago, Moment,
     components::{Beats, Millis, Panel, Shape, Tone},
 };
 
@@ -16,20 +16,27 @@ pub(super) fn RecentPanel(detail: Detail) -> impl IntoView {
     let note = move || heartbeats.with(|heartbeats| passed(heartbeats));
     view! {
         <Panel id="recent" title="Recent checks" note=note actions=move || round_trips(latency.get())>
-            {move || {
-                let heartbeats = heartbeats.get();
-                let (from, to) = (heartbeats.first().map(|beat| beat.at), heartbeats.last().map(|beat| beat.at));
-                view! {
-                    <div class="panel__body recent">
-                        <Beats heartbeats=heartbeats.clone()/>
-                        {from.zip(to).filter(|(from, to)| from != to).map(|(from, to)| view! {
-                            <div class="recent__ends small muted"><Moment at=from/><Moment at=to/></div>
-                        })}
-                    </div>
-                    <Table heartbeats/>
-                }
-            }}
+            {move || view! { <Strip heartbeats=heartbeats.get()/> }}
         </Panel>
+    }
+    .into_any()
+}
+
+#[component]
+fn Strip(heartbeats: Vec<Heartbeat>) -> impl IntoView {
+    let (Some(first), Some(last)) = (heartbeats.first(), heartbeats.last()) else {
+        return view! { <p class="panel__body muted">"The first check draws the first bar."</p> }.into_any();
+    };
+    let (from, to) = (first.at, last.at);
+    view! {
+        <div class="panel__body recent">
+            <Beats heartbeats=heartbeats.clone()/>
+            <div class="recent__ends small muted">
+                <Ago at=from suffix=" ago"/>
+                {(from != to).then(|| view! { <Ago at=to suffix=" ago"/> })}
+            </div>
+        </div>
+        <Table heartbeats/>
     }
     .into_any()
 }
@@ -46,9 +53,13 @@ fn passed(heartbeats: &[Heartbeat]) -> String {
     }
 }
 
-fn round_trips(latency: LatencySummary) -> Option<String> {
+fn round_trips(latency: LatencySummary) -> Option<impl IntoView> {
     let (p50, p95) = latency.p50_ms.zip(latency.p95_ms)?;
-    Some(format!("median {}, p95 {} in 24 h", units::millis(p50), units::millis(p95)))
+    Some(view! {
+        <span class="small muted">
+            {format!("median {}, p95 {} in 24 h", units::millis(p50), units::millis(p95))}
+        </span>
+    })
 }
 
 /// Newest first.

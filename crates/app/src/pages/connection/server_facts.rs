@@ -11,7 +11,7 @@ use super::{
     detail::{AfterReading, Detail},
     words,
 };
-use crate::components::{Bar, Panel, Skeleton};
+use crate::components::{Bar, Panel, Skeleton, Unknown};
 
 #[component]
 pub(super) fn ServerPanel(detail: Detail) -> impl IntoView {
@@ -19,6 +19,10 @@ pub(super) fn ServerPanel(detail: Detail) -> impl IntoView {
         <Panel id="server" title="Server">
             <AfterReading detail fallback=|| view! { <div class="panel__body"><Skeleton lines=6/></div> }>
                 {move || detail.health.with(|health| match health {
+                    Some(Ok(health)) if health.error.is_some() => {
+                        view! { <p class="panel__body muted">"Not known while the database cannot be reached."</p> }
+                            .into_any()
+                    }
                     Some(Ok(health)) => view! { <Facts health=health.clone()/> }.into_any(),
                     _ => view! { <p class="panel__body muted">"Not known: there is no health reading."</p> }.into_any(),
                 })}
@@ -61,7 +65,7 @@ fn Facts(health: Health) -> impl IntoView {
                 {server.managed_by.as_deref().map(|by| view! { <Fact label="Managed by" value=Some(text(by)) why=String::new()/> })}
                 <Fact label="Time zone" value=server.timezone.as_deref().map(text) why=why("timezone")/>
             </dl>
-            <Sessions why=why("total_connections") metrics/>
+            <Sessions why=why("active_connections") metrics/>
         </div>
     }
     .into_any()
@@ -126,12 +130,14 @@ fn Sessions(metrics: Metrics, why: String) -> impl IntoView {
     let of_limit = match (total, max) {
         (Some(total), Some(max)) => view! { <b>{total}</b>" of "{max} }.into_any(),
         (Some(total), None) => view! { <b>{total}</b> }.into_any(),
-        (None, _) => view! { "– "<span class="why">{why}</span> }.into_any(),
+        (None, _) => view! { "– "<span class="why">{why.clone()}</span> }.into_any(),
     };
     let legend = states.map(|(name, count, class)| {
-        count.map(|count| view! {
-            <span class="row"><i class=format!("swatch {class}") aria-hidden="true"></i>{name}" "<b class="num">{count}</b></span>
-        })
+        let count = match count {
+            Some(count) => view! { <b class="num">{count}</b> }.into_any(),
+            None => view! { <Unknown reason=why.clone()/> }.into_any(),
+        };
+        view! { <span class="row"><i class=format!("swatch {class}") aria-hidden="true"></i>{name}{count}</span> }
     });
     let reserved = reserved.filter(|count| *count > 0).map(|count| {
         view! { <span>{format!("{count} of them reserved")}</span> }

@@ -21,6 +21,10 @@ pub(super) fn StatementsPanel(detail: Detail) -> impl IntoView {
                     Some(Ok(health)) if health.error.is_none() => {
                         view! { <Found statements=health.statements.clone()/> }.into_any()
                     }
+                    Some(Ok(_)) => {
+                        view! { <p class="panel__body muted">"Not known while the database cannot be reached."</p> }
+                            .into_any()
+                    }
                     _ => view! { <p class="panel__body muted">"Not known: there is no health reading."</p> }.into_any(),
                 })}
             </AfterReading>

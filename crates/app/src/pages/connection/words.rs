@@ -19,6 +19,8 @@ pub(super) fn reason(reason: &str) -> String {
         "down" | "unreachable" => "the database cannot be reached",
         "reset" | "stats_reset" => "the server's statistics were reset in between",
         "restarted" => "the server was restarted in between",
+        "not_measured" => "not measured",
+        "not_in_time" => "no answer in time",
         "no_checks" | "never_checked" => "never checked",
         "no_activity" | "no_reads" | "idle" => "nothing has happened yet",
         other => {
@@ -27,6 +29,17 @@ pub(super) fn reason(reason: &str) -> String {
         }
     };
     words.to_owned()
+}
+
+/// A reason as a sentence of its own, without its full stop. Names of PostgreSQL keep their small letters.
+pub(super) fn sentence(slug: &str) -> String {
+    let words = reason(slug);
+    let words = words.trim_end_matches('.');
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) if !words.starts_with("pg_") => first.to_uppercase().chain(letters).collect(),
+        _ => words.to_owned(),
+    }
 }
 
 /// Why a field of an object is `None`.
@@ -111,6 +124,8 @@ mod tests {
         assert_eq!(reason(Reason::FIRST_READING), "needs a second reading");
         assert_eq!(reason("some_new-slug"), "some new slug");
         assert_eq!(reason("The server said no."), "The server said no.");
+        assert_eq!(sentence("no_privilege"), "The user may not read it");
+        assert_eq!(sentence("not_preloaded"), "pg_stat_statements is not loaded by the server");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn AfterSaving() -> impl IntoView {
     let steps = Phase::ALL.map(|phase| {
         view! {
             <li class="steps__item">
-                <i class=format!("steps__mark steps__mark--{}", phase.as_str()) aria-hidden="true"></i>
+                <i class=format!("swatch phase--{}", phase.as_str()) aria-hidden="true"></i>
                 <strong>{phase.label()}</strong>
                 <span>{what_it_shows(phase)}</span>
             </li>
