@@ -19,6 +19,7 @@ pub mod secret;
 pub mod ssl_mode;
 pub mod test_result;
 pub mod text;
+pub mod time;
 pub mod unavailable;
 pub mod units;
 pub mod validate;

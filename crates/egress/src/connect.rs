@@ -56,7 +56,7 @@ impl Progress {
     }
 
     fn done(&mut self) {
-        self.phases.set(self.phase, self.since.elapsed().as_secs_f64() * 1000.0);
+        self.phases.set(self.phase, common::time::millis(self.since.elapsed()));
     }
 
     fn failed(self, cause: Cause) -> ConnectError {

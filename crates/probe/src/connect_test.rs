@@ -23,7 +23,7 @@ pub(crate) async fn run(target: &Target, limits: &Limits) -> TestResult {
 
 /// Tests and keeps the session open for who has more to ask.
 pub(crate) async fn open<'a>(target: &'a Target, limits: &'a Limits) -> (TestResult, Option<Session<'a>>) {
-    let checked_at = Utc::now();
+    let checked_at = common::time::whole_micros(Utc::now());
     let mut trace = Trace::begin();
     let deadline = trace.started + limits.connect;
     let mut result = TestResult {
@@ -99,7 +99,10 @@ async fn about<'a>(
                 result.unavailable.insert(value.to_owned(), Reason::new(error.message.clone()));
             }
             result.pooler = pooler::recognise(&session.greeting(), None, target.port);
-            // A server that answers `select 1` and nothing else is asked no further.
+            if error.sqlstate.is_some() {
+                // It said no to the question; the session is as good as before.
+                return Some(session);
+            }
             session.abandon().await;
             None
         }

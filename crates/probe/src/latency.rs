@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) async fn run(target: &Target, rounds: u32, limits: &Limits) -> Latency {
-    let checked_at = Utc::now();
+    let checked_at = common::time::whole_micros(Utc::now());
     let mut trace = Trace::begin();
     let deadline = trace.started + limits.connect;
     let mut rounds_ms = Vec::new();

@@ -8,6 +8,7 @@ use std::{
 use common::{
     Phase, Phases, TestError,
     test_result::{TlsInfo, Verified},
+    time::millis,
 };
 use egress::{
     Connected, Peer,
@@ -52,10 +53,6 @@ impl Trace {
     pub(crate) fn total_ms(&self) -> f64 {
         millis(self.started.elapsed())
     }
-}
-
-pub(crate) fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }
 
 /// A session that is signed in.

@@ -138,7 +138,7 @@ async fn test_all(
         .collect()
         .await;
     let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(by_region(results, started.elapsed().as_secs_f64() * 1000.0))
+    Ok(by_region(results, common::time::millis(started.elapsed())))
 }
 
 fn by_region(results: Vec<(Option<String>, TestResult)>, duration_ms: f64) -> AllRegions {

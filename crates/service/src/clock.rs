@@ -10,15 +10,16 @@ pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 
 impl Clock {
     pub fn system() -> Self {
-        Self(Arc::new(Utc::now))
+        Self::from_fn(Utc::now)
     }
 
     pub fn from_fn(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
+    /// To the microsecond.
     pub fn now(&self) -> DateTime<Utc> {
-        (self.0)()
+        common::time::whole_micros((self.0)())
     }
 }
 

@@ -111,7 +111,7 @@ fn not_in_time(service: &Service, id: ConnectionId) -> Health {
         status: HealthStatus::Unknown,
         score: None,
         checked_at: service.0.clock.now(),
-        duration_ms: ALL_LIMIT.as_secs_f64() * 1000.0,
+        duration_ms: common::time::millis(ALL_LIMIT),
         server: Default::default(),
         metrics: Default::default(),
         checks: Vec::new(),

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use common::{
     Health, Phase, Reason, TestError, TestResult, Unavailable,
     health::{Check, HealthStatus, Metrics, Server, Statements},
+    time::millis,
 };
 use tokio::time::{Instant, sleep};
 
@@ -17,11 +18,7 @@ pub use counters::Counters;
 pub(crate) use metrics::{BlocksOver, Measured};
 pub(crate) use reading::Reading;
 
-use crate::{
-    Limits, Target, checks, connect_test,
-    session::{Session, millis},
-    words,
-};
+use crate::{Limits, Target, checks, connect_test, session::Session, words};
 
 /// What one reading found.
 #[derive(Debug, Clone)]
@@ -69,7 +66,7 @@ pub(crate) async fn run(
     }
 
     let previous = earlier.as_ref().or(previous);
-    let now = Utc::now();
+    let now = common::time::whole_micros(Utc::now());
     let measured = metrics::from_reading(&reading, previous);
     let checks = checks::all(&measured, now);
     let (status, score) = checks::verdict(&checks);
