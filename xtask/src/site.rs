@@ -37,7 +37,7 @@ pub(crate) fn build(line: &mut Line, profile: Profile) -> Outcome {
     let _ = fs::remove_file(&stamp);
     let mut leptos = cargo_leptos("build");
     if profile == Profile::Release {
-        leptos.args(["--release", "--split", "--precompress"]);
+        leptos.args(["--release", "--split", "--lib-features", "split", "--precompress"]);
     }
     let log = if profile == Profile::Release { "build-release" } else { "build" };
     run::logged(&mut leptos, log)?;

@@ -1,8 +1,14 @@
 //! Adding a connection and changing one: the same form, twice a lazy route, because most visits never need it.
 //!
+//! The feature `split` goes with `cargo leptos … --split`: a lazy route that nobody splits off would leave the page's script
+//! with an import that leads nowhere. Without it both are ordinary routes.
+//!
 //! Without JavaScript the form posts to `/connections/new` or `/connections/{id}/edit`; a refused one comes back as
 //! [`FormOutcome`] with everything typed but the password. With it, the inputs still keep their own values, so a
 //! failed request loses nothing.
+//!
+//! Only a build by `cargo leptos --split` can take code apart, and code marked for it runs in no other build: hence
+//! the feature `split`, without which the two routes are ordinary ones.
 
 mod explain;
 mod fields;
@@ -14,7 +20,7 @@ mod rules;
 use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate, lazy_route};
+use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate};
 
 use self::{
     explain::AfterSaving,
@@ -35,17 +41,29 @@ pub struct NewConnectionPage {
     outcome: Option<FormOutcome>,
 }
 
-#[lazy_route]
+#[cfg_attr(feature = "split", leptos_router::lazy_route)]
 impl LazyRoute for NewConnectionPage {
     fn data() -> Self {
         Self { outcome: use_form_outcome() }
     }
 
+    #[cfg(feature = "split")]
     fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+
+    #[cfg(not(feature = "split"))]
+    async fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+}
+
+impl NewConnectionPage {
+    fn into_view(self) -> AnyView {
         view! {
             <Title text="Add connection"/>
             <div class="page__head form-page"><h1>"Add connection"</h1></div>
-            <ConnectionForm existing=None outcome=this.outcome/>
+            <ConnectionForm existing=None outcome=self.outcome/>
         }
         .into_any()
     }
@@ -58,7 +76,7 @@ pub struct EditConnectionPage {
     outcome: Option<FormOutcome>,
 }
 
-#[lazy_route]
+#[cfg_attr(feature = "split", leptos_router::lazy_route)]
 impl LazyRoute for EditConnectionPage {
     fn data() -> Self {
         Self {
@@ -67,8 +85,20 @@ impl LazyRoute for EditConnectionPage {
         }
     }
 
+    #[cfg(feature = "split")]
     fn view(this: Self) -> AnyView {
-        let EditConnectionPage { connection, outcome } = this;
+        this.into_view()
+    }
+
+    #[cfg(not(feature = "split"))]
+    async fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+}
+
+impl EditConnectionPage {
+    fn into_view(self) -> AnyView {
+        let Self { connection, outcome } = self;
         view! {
             <Suspense fallback=|| view! { <Skeleton lines=6/> }>
                 {move || {
