@@ -92,6 +92,9 @@ enum Place {
     Overview,
     New,
     Connection(ConnectionId),
+    /// The page of a connection that was just added or changed: it says what came of that.
+    Created(ConnectionId),
+    Saved(ConnectionId),
     Edit(ConnectionId),
     Delete(ConnectionId),
 }
@@ -102,6 +105,8 @@ impl Place {
             Self::Overview => "/".to_owned(),
             Self::New => "/connections/new".to_owned(),
             Self::Connection(id) => format!("/connections/{id}"),
+            Self::Created(id) => format!("/connections/{id}?created=1"),
+            Self::Saved(id) => format!("/connections/{id}?saved=1"),
             Self::Edit(id) => format!("/connections/{id}/edit"),
             Self::Delete(id) => format!("/connections/{id}/delete"),
         };
@@ -138,7 +143,7 @@ pub(super) async fn create(
         Err(fields) => Err(Problem::validation(fields)),
     };
     match created {
-        Ok(created) => Place::Connection(created.connection.id).redirect(),
+        Ok(created) => Place::Created(created.connection.id).redirect(),
         Err(problem) => refused(page, draft, problem, Place::New).await,
     }
 }
@@ -156,7 +161,14 @@ pub(super) async fn edit(
         Err(fields) => Err(Problem::validation(fields)),
     };
     match updated {
-        Ok(_) => Place::Connection(id).redirect(),
+        Ok(changed) => {
+            if !changed.paused {
+                // "Save and test", as with JavaScript. What came of the test, or that none could be made, stands on
+                // the page that follows.
+                let _ = checks::test(&service, &who, id).await;
+            }
+            Place::Saved(id).redirect()
+        }
         Err(problem) => refused(page, draft, problem, Place::Edit(id)).await,
     }
 }

@@ -122,7 +122,12 @@ async fn a_connection_is_edited_deleted_and_restored_by_forms() {
     ];
     let page = format!("/connections/{id}");
     let edited = dashboard.post_form(&format!("{page}/edit"), &edit).await;
-    assert_eq!((edited.status.as_u16(), edited.header("location")), (303, page.as_str()), "{}", edited.text);
+    assert_eq!(
+        (edited.status.as_u16(), edited.header("location")),
+        (303, format!("{page}?saved=1").as_str()),
+        "{}",
+        edited.text
+    );
     let late = dashboard.post_form(&format!("{page}/edit"), &edit).await;
     assert_page(&late, 409);
 

@@ -1,5 +1,6 @@
 //! What the page of one connection knows, and the actions that change it.
 
+use chrono::TimeDelta;
 use common::{Connection, ConnectionId, Health, Latency, Problem, TestResult, health::HealthStatus, units};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -8,7 +9,11 @@ use super::words;
 use crate::{
     outcome::FormOutcome,
     rpc::{self, RpcError},
+    use_now,
 };
+
+/// For how long it is worth saying that a connection was saved.
+const STILL_NEWS: TimeDelta = TimeDelta::minutes(10);
 
 type Answer<T> = Result<T, RpcError>;
 
@@ -43,7 +48,9 @@ impl Detail {
         let (problem, latency) =
             outcome.map(|outcome| (outcome.problem, outcome.latency)).unwrap_or_default();
         let query = use_query_map().get_untracked();
-        let just_saved = query.get_str("created").is_some() || query.get_str("saved").is_some();
+        let from_the_form = query.get_str("created").is_some() || query.get_str("saved").is_some();
+        // The address may be kept and opened again much later.
+        let just_saved = from_the_form && use_now().get_untracked() - connection.updated_at < STILL_NEWS;
         let detail = Self {
             id,
             connection: RwSignal::new(connection),

@@ -33,20 +33,36 @@ pub(super) fn LastTestPanel(detail: Detail) -> impl IntoView {
     view! {
         <Panel id="last-test" title="Last test" note=note actions=total>
             <div class="panel__body stack" aria-busy=move || detail.test.pending().get().then_some("true")>
+                {move || (detail.just_saved.get() && !tested_since(detail)).then(|| view! {
+                    <Notice tone=Tone::Ok title="Saved">
+                        <p>"It has not been tested since."</p>
+                    </Notice>
+                })}
                 {move || match test.get() {
                     None => view! {
                         <p class="muted">"Not tested yet. “Test now” connects and times each step."</p>
                     }
                     .into_any(),
                     Some(test) => match test.error.clone() {
-                        None => view! { <Reached test just_saved=detail.just_saved.get()/> }.into_any(),
-                        Some(error) => view! { <Failed test error just_saved=detail.just_saved.get()/> }.into_any(),
+                        None => view! { <Reached test just_saved=answers_the_save(detail)/> }.into_any(),
+                        Some(error) => view! { <Failed test error just_saved=answers_the_save(detail)/> }.into_any(),
                     },
                 }}
             </div>
         </Panel>
     }
     .into_any()
+}
+
+/// Whether the last test is of the connection as it is now.
+fn tested_since(detail: Detail) -> bool {
+    detail.connection.with(|connection| {
+        connection.last_check.as_ref().is_some_and(|test| test.checked_at >= connection.updated_at)
+    })
+}
+
+fn answers_the_save(detail: Detail) -> bool {
+    detail.just_saved.get() && tested_since(detail)
 }
 
 #[component]

@@ -37,6 +37,7 @@ fn Facts(health: Health) -> impl IntoView {
     let Health { server, metrics, unavailable, .. } = health;
     let text = |text: &str| Quantity { number: text.to_owned(), unit: "" };
     let started = server.started_at.map(|at| format!("Started {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    let version = server.version.as_deref().map(text);
     let up = server.uptime_s.map(|seconds| text(&units::span(seconds)));
     let role = server.role.map(|role| match role {
         ServerRole::Primary => text("primary"),
@@ -56,6 +57,7 @@ fn Facts(health: Health) -> impl IntoView {
     view! {
         <div class="panel__body stack">
             <dl class="pairs">
+                <Fact label="PostgreSQL" value=version why=why("version")/>
                 <Fact label="Up" value=up why=why("uptime_s") title=started/>
                 <Fact label="Role" value=role why=why("role")/>
                 <Fact label="Database size" value=metrics.database_size_bytes.map(units::bytes) why=why("database_size_bytes")/>
