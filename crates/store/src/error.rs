@@ -34,7 +34,7 @@ pub enum UrlError {
     UnknownOption(String),
     #[error("its option {0} is not offered")]
     NotOffered(String),
-    #[error("sslrootcert {path} cannot be read")]
+    #[error("sslrootcert {path} cannot be read: {source}")]
     RootCert {
         path: String,
         #[source]
@@ -169,7 +169,6 @@ impl StoreError {
                             | SqlState::CANNOT_CONNECT_NOW
                             | SqlState::IDLE_SESSION_TIMEOUT
                             | SqlState::READ_ONLY_SQL_TRANSACTION
-                            | SqlState::PROTOCOL_VIOLATION
                     ) || code.code().starts_with("08")
                         || code.code().starts_with("53")
                 }

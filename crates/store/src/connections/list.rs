@@ -102,7 +102,7 @@ impl Store {
             None => 0,
         };
         // A page beyond the end is one row that holds nothing but the total.
-        let mut rows: Vec<Row> = rows.into_iter().filter(|row| is_connection(row)).collect();
+        let mut rows: Vec<Row> = rows.into_iter().filter(is_connection).collect();
         let next = match rows.len() > limit {
             true => {
                 rows.truncate(limit);

@@ -18,12 +18,12 @@ use tokio_postgres::{
 use super::CONNECTION_FINDING;
 use crate::{Store, StoreError, session};
 
-/// Worst first, then the newest. Parameters: $1 the check id of a failed test, $2 severity, $3 connection,
-/// $4 whether there is a cursor and $5 rank, $6 since, $7 connection, $8 check of it, $9 limit.
-const LIST: &str = "
-with finding as materialized (
-    select array_position(array['critical', 'warning', 'info'], s.severity) as rank, s.since, s.connection_id,
-        s.check_id, c.name, t.result -> 'error' as error, measured.check
+/// Open spans of connections that are watched, each with the reading that it stands on. What the newest reading
+/// could not measure (the database is down, a right is missing) is left out, of lists and counts alike.
+/// $1 is the check id of a failed test.
+macro_rules! open_findings {
+    () => {
+        "
     from dashboard.finding_spans s
     join dashboard.connections c on c.id = s.connection_id and c.deleted_at is null and not c.paused
     left join dashboard.latest_tests t on s.check_id = $1 and t.connection_id = s.connection_id and not t.ok
@@ -32,11 +32,24 @@ with finding as materialized (
         from dashboard.latest_health h
         cross join lateral jsonb_array_elements(h.health -> 'checks') item
         where h.connection_id = s.connection_id and item ->> 'id' = s.check_id
+            and item ->> 'status' in ('info', 'warning', 'critical')
         limit 1
     ) measured on s.check_id <> $1
-    where ($2::text is null or s.severity = $2)
+    where (t.connection_id is not null or measured.check is not null)"
+    };
+}
+
+/// Worst first, then the newest. Parameters: $1 the check id of a failed test, $2 severity, $3 connection,
+/// $4 whether there is a cursor and $5 rank, $6 since, $7 connection, $8 check of it, $9 limit.
+const LIST: &str = concat!(
+    "
+with finding as materialized (
+    select array_position(array['critical', 'warning', 'info'], s.severity) as rank, s.since, s.connection_id,
+        s.check_id, c.name, t.result -> 'error' as error, measured.check",
+    open_findings!(),
+    "
+        and ($2::text is null or s.severity = $2)
         and ($3::int8 is null or s.connection_id = $3)
-        and (t.connection_id is not null or measured.check is not null)
 )
 select matching.total, page.*
 from (select count(*) as total from finding) matching
@@ -49,14 +62,15 @@ left join lateral (
     order by rank, since desc, connection_id, check_id
     limit $9::int8
 ) page on true
-order by page.rank, page.since desc, page.connection_id, page.check_id";
+order by page.rank, page.since desc, page.connection_id, page.check_id"
+);
 
-const COUNT: &str = "
+const COUNT: &str = concat!(
+    "
 select count(*) filter (where s.severity = 'critical') as critical,
-    count(*) filter (where s.severity = 'warning') as warning
-from dashboard.finding_spans s
-join dashboard.connections c on c.id = s.connection_id
-where c.deleted_at is null and not c.paused";
+    count(*) filter (where s.severity = 'warning') as warning",
+    open_findings!()
+);
 
 impl Store {
     /// One page of the findings of every connection that is neither paused nor deleted.
@@ -108,7 +122,7 @@ impl Store {
     /// How many findings there are, by severity.
     pub async fn finding_counts(&self) -> Result<FindingCounts, StoreError> {
         let session = self.session().await?;
-        let row = session::row(session.client(), COUNT, &[]).await?;
+        let row = session::row(session.client(), COUNT, &[(&CONNECTION_FINDING, Type::TEXT)]).await?;
         let Some(row) = row else { return Ok(FindingCounts::default()) };
         let count = |column: &str| -> Result<u32, StoreError> {
             Ok(u32::try_from(row.try_get::<_, i64>(column)?).unwrap_or(u32::MAX))

@@ -214,3 +214,46 @@ async fn the_database_describes_itself() {
     assert!(info.history.size_bytes > 0 && info.pool.size >= 1 && info.pool.in_use >= 1);
     assert_eq!((info.migrations.applied, info.migrations.latest), (2, 2));
 }
+
+#[tokio::test]
+async fn findings_are_listed_worst_first_and_counted_alike() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let ids =
+        [fixture.add("a").await, fixture.add("b").await, fixture.add("c").await, fixture.add("d").await];
+    for (at, (id, status)) in ids
+        .into_iter()
+        .zip([CheckStatus::Warning, CheckStatus::Critical, CheckStatus::Warning, CheckStatus::Ok])
+        .enumerate()
+    {
+        let mut reading = health(id, now() + seconds(at as i64), HealthStatus::Warning, 50);
+        reading.checks = vec![check("cache-hit-ratio", status)];
+        store.record_health(&reading, None).await.unwrap();
+    }
+    store.record_test(&failed(ids[3], now())).await.unwrap();
+    let mut found = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = store.findings(None, None, 1, cursor.as_deref()).await.unwrap();
+        assert_eq!((page.items.len(), page.total), (1, 4));
+        found.extend(page.items.into_iter().map(|finding| (finding.connection_id, finding.check_id)));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    let named = |id, check: &str| (id, check.to_owned());
+    let ratio = "cache-hit-ratio";
+    assert_eq!(
+        found,
+        [named(ids[1], ratio), named(ids[3], "connection"), named(ids[2], ratio), named(ids[0], ratio)]
+    );
+    let counts = store.finding_counts().await.unwrap();
+    assert_eq!((counts.critical, counts.warning), (2, 2));
+
+    // Down: what cannot be measured is neither listed nor counted, and not over either.
+    store.record_health(&health(ids[0], now() + seconds(60), HealthStatus::Down, 0), None).await.unwrap();
+    assert_eq!(store.findings(None, None, 10, None).await.unwrap().total, 3);
+    assert_eq!(store.finding_counts().await.unwrap().warning, 1);
+    assert_eq!(store.finding_since(ids[0], ratio).await.unwrap(), Some(now()));
+}

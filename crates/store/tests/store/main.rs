@@ -1,5 +1,8 @@
 //! What the store promises, on real PostgreSQL servers.
 
+// Only tests are here, and fixtures for them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod connections;
 mod history;
 mod list;
