@@ -33,8 +33,7 @@ impl Binaries {
             }
         }
         npm_package::restore_links(bin_dir);
-        // PostgreSQL finds its libraries by its own path, so the path must be the real one
-        let bin_dir = fs::canonicalize(bin_dir).map_err(|error| error.to_string())?;
+        let bin_dir = real_bin_dir(bin_dir).map_err(|error| error.to_string())?;
         let answer = ask_version(&bin_dir, account)?;
         let (major, version) = parse_version(&answer)
             .ok_or_else(|| format!("its postgres calls itself `{}`", clean_server_text(&answer)))?;
@@ -65,7 +64,7 @@ impl Binaries {
             path: self.bin_dir.clone(),
             reason,
         };
-        let installation = self.bin_dir.parent().filter(|folder| folder.join("share").is_dir());
+        let installation = self.bin_dir.parent().filter(|folder| is_installation(folder));
         let Some(installation) = installation else {
             return Err(unreachable(
                 "and it is not an installation that can be copied (bin, lib and share in one folder)"
@@ -98,6 +97,23 @@ impl Binaries {
         });
         format!("postgres-{}-{origin:016x}", self.version)
     }
+}
+
+/// The folder itself, or, where it holds only links (`/usr/local/bin`, Homebrew), the installation's that they lead
+/// to: PostgreSQL finds its libraries from there, and that is what would have to be copied.
+fn real_bin_dir(bin_dir: &Path) -> io::Result<PathBuf> {
+    let postgres = fs::canonicalize(bin_dir.join(format!("postgres{EXE_SUFFIX}")))?;
+    match postgres.parent() {
+        Some(folder) if folder.join(format!("initdb{EXE_SUFFIX}")).is_file() => Ok(folder.to_owned()),
+        _ => fs::canonicalize(bin_dir),
+    }
+}
+
+/// Whether a folder is one PostgreSQL installation and nothing else: not `/usr/local`.
+fn is_installation(folder: &Path) -> bool {
+    let catalogue = |share: &str| folder.join("share").join(share).join("postgres.bki").is_file();
+    let programs = fs::read_dir(folder.join("bin")).map_or(0, Iterator::count);
+    (catalogue("") || catalogue("postgresql")) && programs < 100
 }
 
 fn readable_mode(path: &Path) -> u32 {

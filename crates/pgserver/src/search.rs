@@ -202,6 +202,16 @@ mod tests {
         search.pg_bin = None;
         search.folders.pop();
         assert_eq!(find(&search).unwrap().bin_dir, npm);
+        // a folder of links leads to the installation
+        {
+            let links = parent.path().join("links");
+            fs::create_dir(&links).unwrap();
+            os::symlink(&on_path.join("postgres"), &links.join("postgres")).unwrap();
+            os::symlink(&on_path.join("initdb"), &links.join("initdb")).unwrap();
+            search.folders.push(links);
+            assert_eq!(find(&search).unwrap().bin_dir, on_path);
+            search.folders.pop();
+        }
         // data that is there decides, also for an old version
         search.major = Some(14);
         assert_eq!(find(&search).unwrap().bin_dir, old);
