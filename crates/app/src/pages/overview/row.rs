@@ -77,7 +77,11 @@ fn second_line(connection: &Connection) -> (String, Option<&'static str>) {
             (why.unwrap_or_else(|| "Needs attention".to_owned()), Some(Tone::Warn.text_class()))
         }
         ConnectionStatus::Up | ConnectionStatus::Paused | ConnectionStatus::Unknown => {
-            let version = check.and_then(|check| check.server_version.clone());
+            // `15.18 (Debian 15.18-1)`: where it was built matters only on its own page.
+            let version = check
+                .and_then(|check| check.server_version.as_deref())
+                .and_then(|version| version.split_whitespace().next())
+                .map(str::to_owned);
             let pooler = check.and_then(|check| check.pooler.as_ref()).map(|_| "pooler".to_owned());
             let parts: Vec<String> =
                 version.into_iter().chain(pooler).chain([connection.host.clone()]).collect();

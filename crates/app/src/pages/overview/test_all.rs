@@ -137,7 +137,7 @@ pub(super) fn TestAllButton(run: TestRun) -> impl IntoView {
     };
     view! {
         <form method="post" action="/test-all" on:submit=start>
-            <Button label="Test all" busy_label="Testing…" icon=IconName::Refresh busy/>
+            <Button label="Test all" busy_label="Testing…" icon=IconName::Refresh class="btn--icon-s" busy/>
         </form>
     }
 }
