@@ -299,7 +299,7 @@ mod tests {
         let mut bytes = auth(10);
         bytes.extend(message(b'N', b"SWARNING\0Mhello\0\0"));
         bytes.extend(auth(0));
-        bytes.extend(message(b'S', b"server_version\018.4\0"));
+        bytes.extend(message(b'S', b"server_version\x0018.4\0"));
         bytes.extend(message(b'K', &[0, 0, 1, 2, 9, 9, 9, 9]));
         bytes.extend(message(b'Z', b"I"));
         bytes.extend(message(b'T', &[0, 0]));

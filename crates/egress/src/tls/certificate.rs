@@ -30,9 +30,9 @@ pub enum CertificateFault {
     CommonNameOnly { common_name: String },
     #[error("the server's certificate is signed by {issuer}, which is not among {}", roots(*.own))]
     UnknownIssuer { issuer: String, own: bool },
-    /// A certificate of a CA, shown as a server's: a plain `openssl req -x509` makes it so.
-    #[error("the server's certificate is a self-signed CA certificate and not among {}", roots(*.own))]
-    CaAsServer { own: bool },
+    /// It vouches for itself, as a plain `openssl req -x509` makes it.
+    #[error("the server's certificate is signed by itself and not among {}", roots(*.own))]
+    SelfSigned { own: bool },
     #[error("the server's certificate is of the old form X.509 v1, which cannot be verified")]
     Version1,
     #[error("the server's certificate is not meant for servers (extended key usage)")]
@@ -42,7 +42,7 @@ pub enum CertificateFault {
     #[error("the server's certificate cannot be read")]
     Unreadable,
     #[error("the server's certificate does not pass: {0}")]
-    Other(String),
+    Other(&'static str),
 }
 
 fn day(time: &Option<DateTime<Utc>>) -> String {
@@ -69,9 +69,8 @@ pub(super) fn fault(error: &rustls::Error, leaf: &CertificateDer<'_>, own: bool)
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 CertificateFault::NotYetValid(time(cert.validity().not_before.timestamp()))
             }
-            CertificateError::UnknownIssuer if cert.subject() == cert.issuer() && cert.is_ca() => {
-                CertificateFault::CaAsServer { own }
-            }
+            // Whatever else is wrong with it: webpki also finds wrong signatures where another root has its name.
+            _ if cert.subject() == cert.issuer() => CertificateFault::SelfSigned { own },
             CertificateError::UnknownIssuer => {
                 CertificateFault::UnknownIssuer { issuer: shown(&cert.issuer().to_string()), own }
             }
@@ -80,17 +79,17 @@ pub(super) fn fault(error: &rustls::Error, leaf: &CertificateDer<'_>, own: bool)
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 CertificateFault::Purpose
             }
-            other => {
-                let words = other.to_string();
-                // webpki has its own error for this, which rustls passes on only as text.
-                if words.contains("CaUsedAsEndEntity") {
-                    CertificateFault::CaAsServer { own }
-                } else {
-                    CertificateFault::Other(text::clean(&words, MAX_NAME))
-                }
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                CertificateFault::Other("it is signed in a way that is not supported")
             }
+            CertificateError::Revoked => CertificateFault::Other("it was revoked"),
+            _ if cert.is_ca() => {
+                CertificateFault::Other("it is the certificate of an authority, not of a server")
+            }
+            _ => CertificateFault::Other("it or its chain breaks a rule of X.509"),
         },
-        other => CertificateFault::Other(text::clean(&other.to_string(), MAX_NAME)),
+        _ => CertificateFault::Unreadable,
     }
 }
 
@@ -194,5 +193,44 @@ pub(super) fn channel_binding(leaf: &CertificateDer<'_>) -> Option<Vec<u8>> {
         "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Some(Sha384::digest(leaf).to_vec()),
         "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => Some(Sha512::digest(leaf).to_vec()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+
+    use super::*;
+
+    fn signed_by(algorithm: &'static rcgen::SignatureAlgorithm) -> CertificateDer<'static> {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let params = CertificateParams::new(vec!["db.test".to_owned(), "10.0.0.1".to_owned()]).unwrap();
+        params.self_signed(&key).unwrap().der().clone()
+    }
+
+    #[test]
+    fn channel_binding_hashes_as_the_certificate_was_signed() {
+        let p256 = signed_by(&PKCS_ECDSA_P256_SHA256);
+        assert_eq!(channel_binding(&p256), Some(Sha256::digest(&p256).to_vec()));
+        let p384 = signed_by(&PKCS_ECDSA_P384_SHA384);
+        assert_eq!(channel_binding(&p384), Some(Sha384::digest(&p384).to_vec()));
+        assert_eq!(channel_binding(&signed_by(&PKCS_ED25519)), None, "RFC 5929 defines none");
+    }
+
+    #[test]
+    fn a_wrong_name_lists_the_names_that_would_fit() {
+        let fault = wrong_name(&signed_by(&PKCS_ECDSA_P256_SHA256), "db.example").to_string();
+        assert_eq!(fault, "the server's certificate is not for db.example, but for db.test, 10.0.0.1");
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_key_not_of_the_certificate() {
+        let key = KeyPair::generate().unwrap();
+        let issue = |name: &str| {
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.self_signed(&key).unwrap().der().clone()
+        };
+        let [a, b] = ["a.test", "b.test"].map(|name| describe(&issue(name), Verified::No).fingerprint_sha256);
+        assert_eq!(a, b, "a renewed certificate of the same key stays pinned");
     }
 }

@@ -94,3 +94,35 @@ impl Roots {
 fn may_sign(cert: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(cert).is_ok_and(|(_, cert)| cert.is_ca() || cert.version() == X509Version::V1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate() -> String {
+        rcgen::generate_simple_self_signed(vec!["db.test".to_owned()]).unwrap().cert.pem()
+    }
+
+    #[test]
+    fn several_certificates_and_what_stands_between_them_are_read() {
+        let pem = format!("bundle of two\n{}\n# next\n{}", certificate(), certificate());
+        assert_eq!(parse_root_certs(&pem).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_apart() {
+        let good = certificate();
+        assert_eq!(parse_root_certs("no certificate here"), Err(RootCertError::Empty));
+        let cut = good.replace("-----END CERTIFICATE-----", "");
+        assert_eq!(parse_root_certs(&cut), Err(RootCertError::Pem));
+        let bogus = format!("{good}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        assert_eq!(parse_root_certs(&bogus), Err(RootCertError::Certificate { number: 2 }));
+    }
+
+    #[test]
+    fn a_servers_own_certificate_does_not_become_an_authority() {
+        let roots = Roots::from_pem(&certificate()).unwrap();
+        assert!(roots.anchors.is_empty());
+        assert_eq!(roots.exact.len(), 1);
+    }
+}

@@ -66,6 +66,15 @@ impl Counters {
         })
     }
 
+    /// Before a database's first session has reported, servers up to 14 have no counters: neither a time of reset
+    /// nor numbers. What follows counts from zero.
+    fn had_not_begun(&self) -> bool {
+        self.stats_reset_s.is_none()
+            && [self.xact_commit, self.xact_rollback, self.blks_hit, self.blks_read]
+                .iter()
+                .all(|count| *count == 0)
+    }
+
     /// The interval since `previous`, or why there is none.
     pub(super) fn since(&self, previous: Option<&Self>) -> Result<Interval, Reason> {
         let previous = previous.ok_or_else(|| Reason::new(Reason::FIRST_READING))?;
@@ -82,7 +91,7 @@ impl Counters {
                 "the server was restarted since the reading before: a new interval begins",
             ));
         }
-        if !same(previous.stats_reset_s, self.stats_reset_s) {
+        if !same(previous.stats_reset_s, self.stats_reset_s) && !previous.had_not_begun() {
             return Err(Reason::new(
                 "the counters were reset since the reading before: a new interval begins",
             ));
@@ -197,6 +206,13 @@ mod tests {
             let reason = now.since(Some(&before)).unwrap_err().reason;
             assert!(reason.contains(why), "{reason}");
         }
+    }
+
+    #[test]
+    fn counters_that_had_not_begun_are_a_beginning() {
+        let before = Counters { blks_hit: 0, blks_read: 0, xact_rollback: 0, ..at(100.0, 0) };
+        let now = Counters { stats_reset_s: Some(101.0), ..at(110.0, 20) };
+        assert_eq!(now.since(Some(&before)).unwrap().commits, 20);
     }
 
     #[test]

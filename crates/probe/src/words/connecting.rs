@@ -146,7 +146,7 @@ fn certificate(fault: &CertificateFault, failure: &ConnectError, scene: &Scene<'
             alternative_name(scene.host)
         ),
         CertificateFault::UnknownIssuer { .. } => unknown_issuer(failure, scene),
-        CertificateFault::CaAsServer { .. } => {
+        CertificateFault::SelfSigned { .. } => {
             "Paste this very certificate (the server's ssl_cert_file) as the connection's CA: then it is trusted as it is."
                 .to_owned()
         }

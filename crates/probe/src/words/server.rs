@@ -53,7 +53,8 @@ fn meaning(code: &str, said: &str, scene: &Scene<'_>) -> (TestErrorKind, String,
             "Look at the line of pg_hba.conf that fits this user, database and address.".to_owned(),
         ),
         "3D000" => no_database(scene),
-        "08P01" | "" if says("no such database") => no_database(scene),
+        // PgBouncer, in its own words or passing on the server's.
+        "08P01" | "" if says("no such database") || (says("database") && says("does not exist")) => no_database(scene),
         "53300" => too_many(),
         "08P01" | "" if says("no more connections allowed") || says("too many") => too_many(),
         "08P01" | "" if says("query_wait_timeout") || says("pool is full") => (

@@ -121,20 +121,97 @@ async fn a_readable_password_is_never_sent_over_tls_that_is_not_verified() {
     }
 }
 
+/// Signs in where only SCRAM bound to the channel will do.
 #[tokio::test]
 async fn scram_binds_to_the_servers_certificate() {
-    // What the server says when a client could bind and did not, or bound to another certificate, is an error; that
-    // it was bound is seen in its log of the mechanism chosen.
     let ca = Authority::new();
     for version in [Version::V13, Version::V18] {
-        let cluster = Cluster::builder(version)
-            .tls(&ca.issue(&["127.0.0.1"]))
-            .setting("log_min_messages", "debug5")
+        let cluster = Cluster::builder(version).tls(&ca.issue(&["127.0.0.1"])).start().await;
+        let destination = egress::Destination {
+            host: "127.0.0.1",
+            port: cluster.port(),
+            mode: SslMode::Require,
+            root_cert: None,
+        };
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        let connected = egress::connect(&destination, deadline).await.unwrap();
+        let mut config = tokio_postgres::Config::new();
+        config
+            .user(cluster.user())
+            .password(cluster.password())
+            .dbname("postgres")
+            .channel_binding(tokio_postgres::config::ChannelBinding::Require);
+        let signed_in = egress::postgres::sign_in(&config, connected.stream).await;
+        assert!(signed_in.is_ok(), "{:?}", signed_in.err());
+    }
+}
+
+/// What `openssl x509 -req` makes by PostgreSQL's own recipe, with OpenSSL before 3.2: webpki cannot open it, but
+/// the server proves that it holds the key all the same.
+#[tokio::test]
+async fn an_x509_v1_certificate_encrypts_and_is_trusted_only_as_it_is() {
+    let issued = Issued {
+        cert_pem: include_str!("../fixtures/x509_v1.crt").to_owned(),
+        key_pem: include_str!("../fixtures/x509_v1.key").to_owned(),
+    };
+    for protocol in ["TLSv1.3", "TLSv1.2"] {
+        let cluster = Cluster::builder(Version::V18)
+            .tls(&issued)
+            .setting("ssl_max_protocol_version", protocol)
             .start()
             .await;
-        let result = test(&tls(&cluster, SslMode::VerifyFull, Some(&ca.pem()))).await;
+        let result = test(&tls(&cluster, SslMode::Require, None)).await;
+        assert_eq!(result.error, None, "{protocol}");
+        let info = result.tls.unwrap();
+        assert_eq!((info.verified, info.version.as_str()), (Verified::No, protocol));
+        let own = Target {
+            host: "localhost".to_owned(),
+            ..tls(&cluster, SslMode::VerifyFull, Some(&issued.cert_pem))
+        };
+        let result = test(&own).await;
         assert_eq!(result.error, None);
+        assert_eq!(result.tls.unwrap().verified, Verified::Full, "its CN is localhost");
+        let error =
+            failure(&test(&tls(&cluster, SslMode::VerifyFull, None)).await, Kind::Certificate, Phase::Tls);
+        assert!(error.message.contains("X.509 v1") && error.hint.contains("v3"), "{error:?}");
     }
+}
+
+/// This machine's own address on a network, if it has one. Finding it sends nothing.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("203.0.113.1:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+#[tokio::test]
+async fn auto_encrypts_off_loopback_and_says_how_far_it_could_verify() {
+    let Some(ip) = own_address() else {
+        return;
+    };
+    let ca = Authority::new();
+    let cluster = Cluster::builder(Version::V18)
+        .tls(&ca.issue(&[&ip.to_string()]))
+        .setting("listen_addresses", "*")
+        .start()
+        .await;
+    let auto = |root: Option<&str>| Target { host: ip.to_string(), ..tls(&cluster, SslMode::Auto, root) };
+    let result = test(&auto(None)).await;
+    assert_eq!(result.error, None);
+    assert_eq!(result.tls.unwrap().verified, Verified::No);
+    let result = test(&auto(Some(&ca.pem()))).await;
+    assert_eq!(result.tls.unwrap().verified, Verified::Full);
+    let result = test(&Target { host: "127.0.0.1".to_owned(), ..auto(None) }).await;
+    assert_eq!(
+        (result.error, result.tls),
+        (None, None),
+        "the same server on loopback is asked in plain text"
+    );
+
+    let plain = Cluster::builder(Version::V18).setting("listen_addresses", "*").start().await;
+    let result = test(&Target { host: ip.to_string(), ..tls(&plain, SslMode::Auto, None) }).await;
+    failure(&result, Kind::Tls, Phase::Tls);
 }
 
 #[tokio::test]

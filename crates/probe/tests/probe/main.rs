@@ -1,6 +1,9 @@
 //! What the probe promises, on real servers: PostgreSQL 13 and 18, with and without TLS, a real PgBouncer, and
 //! servers that misbehave.
 
+// What cannot be set up ends the test where it stands.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod certificates;
 mod failures;
 mod health;
