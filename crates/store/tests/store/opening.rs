@@ -223,7 +223,7 @@ async fn all_of_it_works_on_the_oldest_server_that_is_supported() {
         assert_eq!(fixture.store.list(&query, now()).await.unwrap().total, 1);
     }
     let info = fixture.store.database_info().await.unwrap();
-    assert!(info.server_version.starts_with("15."));
+    assert!(info.server_version.starts_with("15."), "{}", info.server_version);
 }
 
 #[tokio::test]
