@@ -30,7 +30,7 @@ pub fn App() -> impl IntoView {
     provide_clock();
     Toasts::provide();
     view! {
-        <Title formatter=|page: String| format!("{page} · pg-dashboard")/>
+        <Title formatter=document_title/>
         <Router>
             // `external`: the browser itself moves the focus; the router would only scroll.
             <a class="skip" href="#main" rel="external">"Skip to content"</a>
@@ -47,6 +47,17 @@ pub fn App() -> impl IntoView {
             </Main>
         </Router>
         <ToastRegion/>
+    }
+}
+
+/// The title of the document, which may hold a connection's name. On the server leptos_meta writes it into the page as
+/// it stands, so that a name with `</title>` in it would go on as markup; in the browser it is a property that takes text.
+fn document_title(page: String) -> String {
+    let title = format!("{page} · pg-dashboard");
+    if cfg!(feature = "ssr") {
+        title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    } else {
+        title
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use common::{Problem, SslMode};
+use common::{ConnectionStatus, Problem, SslMode, connection::Sort, health::Severity};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema, openapi};
@@ -21,7 +21,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This dashboard.")),
-    components(schemas(Problem)),
+    components(schemas(ConnectionStatus, Problem, Severity, Sort)),
     tags(
         (name = "Connections", description = "What is watched."),
         (name = "Tests", description = "Ask targets now."),

@@ -6,6 +6,8 @@ use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use leptos::nonce::Nonce;
 
+use super::router::is_for_programs;
+
 /// The nonce of one answer: in its `Content-Security-Policy` and on the scripts of its page.
 #[derive(Debug, Clone)]
 pub(super) struct PageNonce(Arc<str>);
@@ -29,9 +31,15 @@ const FIXED: [(HeaderName, &str); 6] = [
     ),
 ];
 
+/// Measurements are of now; no browser or proxy may keep them.
+const NEVER_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+/// A browser may keep it, and asks whether it is still so.
+const ASKED_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+
 pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     let nonce = PageNonce(Nonce::new().as_inner().clone());
-    let is_docs = request.uri().path().starts_with("/docs");
+    let (is_docs, is_api) =
+        (request.uri().path().starts_with("/docs"), is_for_programs(request.uri().path()));
     request.extensions_mut().insert(nonce.clone());
     let mut response = next.run(request).await;
     let policy = if is_docs { docs_policy() } else { page_policy(&nonce.0, live_reload()) };
@@ -39,6 +47,7 @@ pub(super) async fn layer(mut request: Request, next: Next) -> Response {
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.entry(header::CACHE_CONTROL).or_insert(if is_api { NEVER_KEPT } else { ASKED_AGAIN });
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

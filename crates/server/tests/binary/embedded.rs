@@ -42,8 +42,10 @@ fn postmaster(folder: &Path) -> Option<u32> {
     None
 }
 
+/// A process that nobody has waited for yet (state `Z`) does not run any more.
 fn runs(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
 }
 
 #[tokio::test(flavor = "multi_thread")]

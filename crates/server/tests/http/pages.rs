@@ -56,10 +56,10 @@ async fn every_route_is_rendered_on_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_is_shown_as_text() {
     let dashboard = Dashboard::start().await;
-    let mut body = untested("<script>alert(1)</script>");
+    let mut body = untested("</title><script>alert(1)</script>");
     body["notes"] = "<img src=x onerror=alert(1)>".into();
     let id = dashboard.add(&body).await["id"].clone();
-    for path in ["/".to_owned(), format!("/connections/{id}"), format!("/connections/{id}/edit")] {
+    for path in ["", "/edit", "/delete"].map(|page| format!("/connections/{id}{page}")).into_iter().chain(["/".to_owned()]) {
         let page = dashboard.get(&path).await;
         assert_page(&page, 200);
         assert!(!page.text.contains("<script>alert(1)"), "{path}");
