@@ -119,12 +119,13 @@ pub async fn get_connection(id: ConnectionId) -> Result<Connection, RpcError> {
     service::connections::get(&service, &principal, id).await.map_err(answer)
 }
 
-/// Stores the connection and tests it. It is stored whether or not the test passes.
+/// Stores the connection and tests it. It is stored whether or not the test passes. The same `idempotency_key` with
+/// the same draft stores it once, however often it is sent.
 #[server(prefix = "/rpc", endpoint = "create_connection", input = Json, output = Json)]
-pub async fn create_connection(draft: ConnectionDraft) -> Result<Created, RpcError> {
+pub async fn create_connection(draft: ConnectionDraft, idempotency_key: String) -> Result<Created, RpcError> {
     let (service, principal) = caller()?;
     let input = draft.parse().map_err(invalid)?;
-    service::connections::create(&service, &principal, input, None).await.map_err(answer)
+    service::connections::create(&service, &principal, input, Some(idempotency_key)).await.map_err(answer)
 }
 
 #[server(prefix = "/rpc", endpoint = "update_connection", input = Json, output = Json)]

@@ -16,7 +16,7 @@ pub fn Beats(heartbeats: Vec<Heartbeat>) -> impl IntoView {
         path(newest, HeartbeatStatus::Up, "6.5V13.5"),
         path(newest, HeartbeatStatus::Degraded, "4.5V15.5"),
         path(newest, HeartbeatStatus::Down, "2V18"),
-        path(newest, HeartbeatStatus::None, "10h.01"),
+        dots(PLACES - newest.len()) + &path(newest, HeartbeatStatus::None, "10h.01"),
     );
     view! {
         <svg
@@ -38,6 +38,11 @@ fn path(heartbeats: &[Heartbeat], status: HeartbeatStatus, stroke: &str) -> Stri
     let first = PLACES - heartbeats.len();
     let of_status = heartbeats.iter().enumerate().filter(|(_, beat)| beat.status == status);
     of_status.map(|(place, _)| format!("M{} {stroke}", STEP / 2 + STEP * (first + place))).collect()
+}
+
+/// The places of checks that are still to come.
+fn dots(places: usize) -> String {
+    (0..places).map(|place| format!("M{} 10h.01", STEP / 2 + STEP * place)).collect()
 }
 
 fn in_words(heartbeats: &[Heartbeat]) -> String {

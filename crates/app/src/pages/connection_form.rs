@@ -17,7 +17,7 @@ mod read;
 mod refusal;
 mod rules;
 
-use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode};
+use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode, RequestSecret};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate};
@@ -174,9 +174,11 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
         });
     };
 
+    let tries = StoredValue::new(Tries::default());
     let save = Action::new(move |draft: &ConnectionDraft| {
         let draft = draft.clone();
-        async move { save(id, draft).await }
+        let key = tries.try_update_value(|tries| tries.key_for(&draft)).unwrap_or_default();
+        async move { save(id, draft, key).await }
     });
     let pending = save.pending();
     let submit = move |event: SubmitEvent| {
@@ -213,6 +215,12 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
             version.set(Some(stored.version));
             start.set(ConnectionDraft::from_connection(&stored));
             refusal.set(None);
+            // What was typed lies over the values that the inputs were given.
+            request_animation_frame(move || {
+                if let Some(form) = form.get_untracked() {
+                    form.reset();
+                }
+            });
         }
     };
 
@@ -257,12 +265,36 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
     .into_any()
 }
 
+/// Names each new draft, so that sending the same one again after an answer that got lost does not add a second
+/// connection.
+#[derive(Debug, Default)]
+struct Tries {
+    /// The last draft that was sent, without its password, and its key.
+    last: Option<(String, String)>,
+}
+
+impl Tries {
+    fn key_for(&mut self, draft: &ConnectionDraft) -> String {
+        let draft = ConnectionDraft { password: RequestSecret::default(), ..draft.clone() };
+        let sent = serde_json::to_string(&draft).unwrap_or_default();
+        match &self.last {
+            Some((last, key)) if *last == sent => key.clone(),
+            _ => {
+                let part = || (js_sys::Math::random() * f64::from(u32::MAX)) as u32;
+                let key = format!("form-{:08x}{:08x}{:08x}{:08x}", part(), part(), part(), part());
+                self.last = Some((sent, key.clone()));
+                key
+            }
+        }
+    }
+}
+
 /// Stores the connection. What is changed is tested again, so that the page that follows says whether it still
 /// works; a new one is tested by the server as it is stored.
-async fn save(id: Option<ConnectionId>, draft: ConnectionDraft) -> Saved {
+async fn save(id: Option<ConnectionId>, draft: ConnectionDraft, key: String) -> Saved {
     let mine = draft.clone();
     let saved = match id {
-        None => rpc::create_connection(draft).await.map(|created| created.connection.id),
+        None => rpc::create_connection(draft, key).await.map(|created| created.connection.id),
         Some(id) => rpc::update_connection(id, draft).await.map(|connection| connection.id),
     };
     match (saved, id) {

@@ -28,7 +28,7 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
                 </div>
                 <Actions detail/>
             </div>
-            <div class="row row--wrap">
+            <div class="row row--wrap connection__badges">
                 {move || detail.connection.with(|connection| view! { <Badges connection=connection.clone()/> })}
                 <AfterReading detail>
                     {move || role(detail).map(|role| view! { <span class="badge">{role}</span> })}

@@ -72,8 +72,8 @@ fn Reading(health: Health) -> impl IntoView {
     let (mut urgent, fine): (Vec<Check>, Vec<Check>) = health.checks.into_iter().partition(needs_words);
     urgent.sort_by_key(|check| (rank(check.status), std::cmp::Reverse(check.points)));
     let (score, status) = (health.score, health.status);
+    let took = health.error.is_none().then(|| units::millis(health.duration_ms));
     let down = health.error.map(|error| view! { <Down error/> });
-    let took = units::millis(health.duration_ms);
     let score = score.map(|score| {
         view! {
             <div class="health__score">
@@ -92,7 +92,7 @@ fn Reading(health: Health) -> impl IntoView {
             {missing.into_iter().map(|missing| view! { <NotRead missing/> }).collect_view()}
         </ul>
         <Fine checks=fine/>
-        <p class="panel__foot">{format!("Reading it took {took}.")}</p>
+        {took.map(|took| view! { <p class="panel__foot">{format!("Reading it took {took}.")}</p> })}
     }
     .into_any()
 }
@@ -231,16 +231,18 @@ fn Fine(checks: Vec<Check>) -> impl IntoView {
     let rows = checks
         .into_iter()
         .map(|check| {
-            let skipped = check.status == CheckStatus::Skipped;
+            let shape = view! { <Shape tone=Tone::from(check.status) label=words::verdict(check.status)/> };
             let value = match check.value {
-                _ if skipped => "skipped".to_owned(),
-                Some(value) => words::reading(value, &check.unit),
-                None => words::why(&check.unavailable, "value"),
+                _ if check.status == CheckStatus::Skipped => {
+                    view! { "– "<span class="why">{check.detail.clone()}</span> }.into_any()
+                }
+                Some(value) => words::reading(value, &check.unit).into_any(),
+                None => view! { "– "<span class="why">{words::why(&check.unavailable, "value")}</span> }
+                    .into_any(),
             };
-            let tone = if skipped { Tone::Unknown } else { Tone::Ok };
             view! {
-                <dt title=check.detail.clone()><span class="row"><Shape tone label=words::verdict(check.status)/>{check.title}</span></dt>
-                <dd class="num" title=check.detail>{value}</dd>
+                <dt>{shape}{check.title}</dt>
+                <dd title=check.detail>{value}</dd>
             }
         })
         .collect_view();

@@ -108,7 +108,11 @@ fn Row(statement: Statement) -> impl IntoView {
 
 fn more(statement: &Statement) -> String {
     let mut facts = vec![
-        format!("{} calls", units::thousands(statement.calls)),
+        format!(
+            "{} {}",
+            units::thousands(statement.calls),
+            if statement.calls == 1 { "call" } else { "calls" }
+        ),
         format!("total {}", words::long_millis(statement.total_ms)),
         format!("from {} to {}", units::millis(statement.min_ms), units::millis(statement.max_ms)),
         format!("{} rows", units::thousands(statement.rows)),

@@ -39,12 +39,18 @@ pub(super) fn RefusalNotice(
     let body = if let Some(stored) = refusal.conflict() {
         view! { <Conflict mine=refusal.mine.clone() stored=stored.clone() load_stored edit_path/> }.into_any()
     } else if refusal.problem.fields.is_empty() {
-        let Problem { title, detail, hint, request_id, .. } = refusal.problem;
+        let Problem { title, detail, hint, request_id, code, .. } = refusal.problem;
+        // Where the server was not heard, its hint is to load the page again: that would lose what was typed.
+        let hint = hint.filter(|_| code != ProblemCode::Internal);
         view! {
             <strong>"Not saved: "{title}</strong>
             <span>{detail}</span>
             {hint.map(|hint| view! { <span>{hint}</span> })}
             <span>"What you typed is kept."{request_id.map(|id| format!(" The log has the cause under {id}."))}</span>
+            <button class="btn btn--small" type="submit">
+                <Icon name=IconName::Refresh/>
+                "Try again"
+            </button>
         }
         .into_any()
     } else {
@@ -79,7 +85,7 @@ fn FieldList(problem: Problem) -> impl IntoView {
         let href = format!("#{}", error.field);
         view! {
             {separator}
-            <a href=href rel="external" on:click=move |event| go_to(&event, &error.field)>{label}</a>
+            <a class="link" href=href rel="external" on:click=move |event| go_to(&event, &error.field)>{label}</a>
         }
     });
     view! {
