@@ -95,8 +95,8 @@ impl Follower {
                 if self.header_seen < 5 {
                     return self.count(take);
                 }
-                self.count(take)?;
                 self.begin(rest)?;
+                self.count(take)?;
                 bytes = rest;
             }
             let take = bytes.len().min(self.remaining);
@@ -120,7 +120,8 @@ impl Follower {
         self.total = self.total.saturating_add(bytes);
         let max = if self.stage == Stage::SignedIn { MAX_SESSION_BYTES } else { MAX_SIGN_IN_BYTES };
         // A long error is ended by its own rule, with its words.
-        if self.total > max && self.header[0] != b'E' { Err(Violation::TooMuch) } else { Ok(()) }
+        let long_error = self.header_seen == 5 && self.header[0] == b'E' && self.length > MAX_ERROR;
+        if self.total > max && !long_error { Err(Violation::TooMuch) } else { Ok(()) }
     }
 
     /// A header has arrived. `rest`: what came with it, to recognise who speaks.

@@ -51,12 +51,9 @@ fn error(
     TestError { kind, phase, message: message.into(), hint: hint.into(), sqlstate: None }
 }
 
-/// Seconds as a person says them.
+/// Seconds as a person says them: `5 s`, `0.4 s`.
 fn seconds(duration: std::time::Duration) -> String {
-    format!(
-        "{} s",
-        common::units::figures(duration.as_secs_f64()).trim_end_matches('0').trim_end_matches('.')
-    )
+    format!("{} s", (duration.as_secs_f64() * 10.0).round() / 10.0)
 }
 
 /// The limit was reached in `phase`.

@@ -134,10 +134,15 @@ fn replication(reading: &Reading, measured: &mut Measured) {
     let keys = ["replication_lag_s", "replication_lag_bytes"];
     match &reading.replication {
         Ok(replication) if replication.standby => {
-            let lag_s = measured.take(keys[0], Ok(replication.lag_s));
-            let lag_bytes = measured.take(keys[1], Ok(replication.lag_bytes));
-            measured.metrics.replication_lag_s = lag_s;
-            measured.metrics.replication_lag_bytes = lag_bytes;
+            measured.metrics.replication_lag_s = replication.lag_s;
+            measured.metrics.replication_lag_bytes = replication.lag_bytes;
+            let nothing = Reason::new("this standby has received or replayed nothing from a primary yet");
+            if replication.lag_s.is_none() {
+                measured.missing(&keys[..1], &nothing);
+            }
+            if replication.lag_bytes.is_none() {
+                measured.missing(&keys[1..], &nothing);
+            }
         }
         Ok(_) => measured.missing(&keys, &Reason::new("not_a_standby")),
         Err(reason) => measured.missing(&keys, reason),

@@ -70,7 +70,7 @@ pub(crate) async fn run(
     let measured = metrics::from_reading(&reading, previous);
     let checks = checks::all(&measured, now);
     let (status, score) = checks::verdict(&checks);
-    let (server, mut unavailable) = reading.server(&test, now);
+    let (server, mut unavailable) = reading.server(&test);
     unavailable.extend(measured.unavailable);
     if score.is_none() {
         unavailable.insert("score".to_owned(), Reason::new("no check could be read"));

@@ -11,6 +11,15 @@ pub(crate) fn connect_error(failure: &ConnectError, scene: &Scene<'_>) -> TestEr
     let phase = failure.phase;
     let host = scene.host;
     match &*failure.cause {
+        // The only trace of EAI_AGAIN that the standard library leaves.
+        Cause::Resolve(failure) if failure.to_string().contains("Temporary failure") => error(
+            TestErrorKind::Dns,
+            Phase::Dns,
+            format!(
+                "The name {host} could not be resolved: this machine's name server does not answer, or does not know it."
+            ),
+            "Check the spelling, and the network and name server of the machine that this dashboard runs on.",
+        ),
         Cause::Resolve(_) | Cause::NoAddress => error(
             TestErrorKind::Dns,
             Phase::Dns,

@@ -159,7 +159,7 @@ async fn the_servers_own_refusals_each_have_their_kind_and_way_out() {
             Target { username: "outsider".to_owned(), ..as_app.clone() },
             Kind::Hba,
             "28000",
-            "hostssl postgres outsider 127.0.0.1/32 scram-sha-256",
+            "host postgres outsider 127.0.0.1/32 scram-sha-256",
         ),
     ];
     for (target, kind, sqlstate, way_out) in cases {
