@@ -16,6 +16,7 @@ mod clock;
 pub mod components;
 mod outcome;
 pub mod pages;
+mod raw_text;
 mod root;
 pub mod rpc;
 mod shell;

@@ -19,6 +19,7 @@ use crate::{
         not_found::NotFoundPage,
         overview::OverviewPage,
     },
+    raw_text::raw_text,
     theme::ThemeSwitch,
 };
 
@@ -50,15 +51,9 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The title of the document, which may hold a connection's name. On the server leptos_meta writes it into the page as
-/// it stands, so that a name with `</title>` in it would go on as markup; in the browser it is a property that takes text.
+/// The title of the document, which may hold a connection's name.
 fn document_title(page: String) -> String {
-    let title = format!("{page} · pg-dashboard");
-    if cfg!(feature = "ssr") {
-        title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-    } else {
-        title
-    }
+    raw_text(&format!("{page} · pg-dashboard")).into_owned()
 }
 
 #[component]

@@ -57,14 +57,23 @@ async fn every_route_is_rendered_on_the_server() {
 async fn hostile_text_is_shown_as_text() {
     let dashboard = Dashboard::start().await;
     let mut body = untested("</title><script>alert(1)</script>");
-    body["notes"] = "<img src=x onerror=alert(1)>".into();
+    body["notes"] = "</textarea><img src=x onerror=alert(1)>".into();
     let id = dashboard.add(&body).await["id"].clone();
-    for path in ["", "/edit", "/delete"].map(|page| format!("/connections/{id}{page}")).into_iter().chain(["/".to_owned()]) {
+    for path in ["", "/edit", "/delete"]
+        .map(|page| format!("/connections/{id}{page}"))
+        .into_iter()
+        .chain(["/".to_owned()])
+    {
         let page = dashboard.get(&path).await;
         assert_page(&page, 200);
         assert!(!page.text.contains("<script>alert(1)"), "{path}");
         assert!(!page.text.contains("<img src=x"), "{path}");
     }
+    let fields = [("name", "</title><script>alert(1)</script>"), ("notes", "</textarea><img src=x>")];
+    let refused = dashboard.post_form("/connections/new", &fields).await;
+    assert_page(&refused, 422);
+    assert!(!refused.text.contains("<script>alert(1)") && !refused.text.contains("<img src=x"));
+    assert!(refused.text.contains("&lt;img src=x"), "what was typed is kept: {}", refused.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,10 @@ use common::FieldError;
 use leptos::{ev, html, prelude::*};
 
 use super::rules;
-use crate::components::{Field, error_id, hint_id};
+use crate::{
+    components::{Field, error_id, hint_id},
+    raw_text::raw_text,
+};
 
 /// What is wrong with which field. Shared by all fields of one form.
 #[derive(Debug, Clone, Copy)]
@@ -143,7 +146,8 @@ pub(super) fn AreaField(
         .on(ev::input, move |event| errors.corrected(field, &event_target_value(&event)))
         .on(ev::blur, move |event| errors.left(field, &event_target_value(&event)));
     // An empty child would be rendered as a blank, which a text area shows as one.
-    let area = if value.is_empty() { area.into_any() } else { area.child(value).into_any() };
+    let area =
+        if value.is_empty() { area.into_any() } else { area.child(raw_text(&value).into_owned()).into_any() };
     view! {
         <Field name=field label=rules::label(field) hint=hint error=Signal::derive(move || errors.of(field))>
             {area}
