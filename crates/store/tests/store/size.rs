@@ -1,6 +1,6 @@
-//! A list of 5,000 connections is as quick as a page wants it.
+//! A list of 5,000 connections, by every order.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use common::connection::{ListQuery, Sort};
 
@@ -32,7 +32,7 @@ select id, $1::timestamptz, id % 100, case when id % 10 = 0 then 'warning' else 
 from dashboard.connections";
 
 #[tokio::test]
-async fn five_thousand_connections_are_listed_within_the_limit() {
+async fn five_thousand_connections_are_paged_through_without_loss_or_repetition() {
     let fixture = Fixture::new().await;
     let sql = fixture.sql().await;
     let result = serde_json::to_value(crate::support::passed(common::ConnectionId(1), now(), 1.0)).unwrap();
@@ -42,22 +42,20 @@ async fn five_thousand_connections_are_listed_within_the_limit() {
     sql.execute(FILL_HEALTH, &[&now()]).await.unwrap();
     sql.batch_execute("vacuum analyze").await.unwrap();
 
-    let mut times = Vec::new();
-    for round in 0..5 {
-        for sort in Sort::ALL {
-            let q = ["", "example", "db 49"][round % 3].to_owned();
-            let started = Instant::now();
-            let page = fixture.store.list(&ListQuery { sort, q, ..Default::default() }, now()).await.unwrap();
-            times.push((started.elapsed(), sort));
-            assert_eq!(page.items.len(), 100);
+    for sort in Sort::ALL {
+        let mut seen = BTreeSet::new();
+        let mut query = ListQuery { sort, limit: Some(500), ..Default::default() };
+        loop {
+            let page = fixture.store.list(&query, now()).await.unwrap();
+            assert_eq!(page.total, 5000, "{sort}");
+            for connection in &page.items {
+                assert!(seen.insert(connection.id), "{} came twice by {sort}", connection.id);
+            }
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                break;
+            }
         }
+        assert_eq!(seen.len(), 5000, "{sort}");
     }
-    times.sort_by_key(|(time, _)| *time);
-    let (p95, sort) = times[times.len() * 95 / 100];
-    println!(
-        "list of 5,000: p50 {:?}, p95 {p95:?} ({sort}), max {:?}",
-        times[times.len() / 2].0,
-        times[times.len() - 1]
-    );
-    assert!(p95 < Duration::from_millis(300), "p95 {p95:?} by {sort}");
 }
