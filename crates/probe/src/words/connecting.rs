@@ -208,3 +208,91 @@ fn unknown_issuer(failure: &ConnectError, scene: &Scene<'_>) -> String {
     };
     format!("{place}. Then paste it as the connection's CA.")
 }
+
+#[cfg(test)]
+mod tests {
+    use common::{
+        ConnectionId, Phases,
+        test_result::{TlsInfo, Verified},
+    };
+
+    use super::*;
+    use crate::{Limits, Target};
+
+    fn target(host: &str) -> Target {
+        Target {
+            connection_id: ConnectionId(1),
+            host: host.to_owned(),
+            port: 5432,
+            database_name: "shop".to_owned(),
+            username: "app".to_owned(),
+            password: None,
+            ssl_mode: SslMode::VerifyFull,
+            ssl_root_cert: None,
+        }
+    }
+
+    fn failed(phase: Phase, cause: Cause, issuer: &str) -> ConnectError {
+        let tls = TlsInfo {
+            version: String::new(),
+            cipher: String::new(),
+            verified: Verified::No,
+            subject: None,
+            issuer: Some(issuer.to_owned()),
+            not_after: None,
+            fingerprint_sha256: String::new(),
+        };
+        ConnectError {
+            phase,
+            cause: Box::new(cause),
+            peer: None,
+            phases: Box::new(Phases::default()),
+            tls: Some(Box::new(tls)),
+        }
+    }
+
+    #[test]
+    fn providers_with_cas_of_their_own_come_with_the_place_to_get_them() {
+        for (host, issuer, place) in [
+            ("db.abc.eu-west-1.rds.amazonaws.com", "CN=x", "truststore.pki.rds.amazonaws.com"),
+            ("10.0.0.9", "CN=Google Cloud SQL Server CA, O=Google\\, Inc", "serverCaCert"),
+            ("shop.postgres.database.azure.com.", "CN=x", "concepts-networking-ssl-tls"),
+            ("db.abc.supabase.co", "CN=x", "SSL configuration"),
+            ("db.example.com", "CN=Our CA", "ssl_root_cert"),
+        ] {
+            let fault = CertificateFault::UnknownIssuer { issuer: issuer.to_owned(), own: false };
+            let target = target(host);
+            let limits = Limits::default();
+            let error = connect_error(
+                &failed(Phase::Tls, Cause::Certificate(fault), issuer),
+                &Scene::new(&target, &limits, false),
+            );
+            assert_eq!(error.kind, TestErrorKind::Certificate);
+            assert!(error.hint.contains(place), "{host}: {}", error.hint);
+        }
+    }
+
+    #[test]
+    fn every_fault_of_the_network_has_its_kind() {
+        use io::ErrorKind::*;
+        for (host, failure, kind) in [
+            ("db.test", ConnectionRefused, TestErrorKind::Refused),
+            ("db.test", HostUnreachable, TestErrorKind::Unreachable),
+            ("db.test", NetworkUnreachable, TestErrorKind::Unreachable),
+            ("db.test", TimedOut, TestErrorKind::Timeout),
+            ("db.test", ConnectionReset, TestErrorKind::Protocol),
+            ("db.test", PermissionDenied, TestErrorKind::Unreachable),
+            ("/run/postgresql", NotFound, TestErrorKind::Refused),
+            ("/run/postgresql", ConnectionRefused, TestErrorKind::Refused),
+            ("/run/postgresql", PermissionDenied, TestErrorKind::Permission),
+        ] {
+            let target = target(host);
+            let limits = Limits::default();
+            let error = connect_error(
+                &failed(Phase::Tcp, Cause::Io(failure.into()), ""),
+                &Scene::new(&target, &limits, false),
+            );
+            assert_eq!((error.kind, error.phase), (kind, Phase::Tcp), "{host} {failure:?}");
+        }
+    }
+}

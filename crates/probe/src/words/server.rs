@@ -235,3 +235,47 @@ fn hba(said: &str, scene: &Scene<'_>) -> (TestErrorKind, String, String) {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::{ConnectionId, SslMode};
+
+    use super::*;
+    use crate::{Limits, Target};
+
+    /// The last line of the hint for a pg_hba.conf message: the line that would help.
+    fn line(user: &str, encrypted: bool, message: &str) -> String {
+        let target = Target {
+            connection_id: ConnectionId(1),
+            host: "db.test".to_owned(),
+            port: 5432,
+            database_name: "ledger".to_owned(),
+            username: user.to_owned(),
+            password: None,
+            ssl_mode: SslMode::Disable,
+            ssl_root_cert: None,
+        };
+        let limits = Limits::default();
+        let error =
+            server_error(Some("28000"), message, Phase::Auth, &Scene::new(&target, &limits, encrypted));
+        assert_eq!(error.kind, TestErrorKind::Hba);
+        error.hint.lines().last().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_line_for_pg_hba_conf_is_ready_to_paste() {
+        let from = |address: &str| {
+            format!("no pg_hba.conf entry for host \"{address}\", user \"app\", database \"ledger\"")
+        };
+        assert_eq!(
+            line("app", true, &from("198.51.100.7")),
+            "hostssl ledger app 198.51.100.7/32 scram-sha-256"
+        );
+        assert_eq!(line("app", false, &from("2001:db8::7")), "host ledger app 2001:db8::7/128 scram-sha-256");
+        assert_eq!(
+            line("odd user", true, &from("10.0.0.1")),
+            "hostssl ledger \"odd user\" 10.0.0.1/32 scram-sha-256"
+        );
+        assert_eq!(line("app", false, &from("[local]")), "local ledger app scram-sha-256");
+    }
+}
