@@ -5,7 +5,10 @@ use common::{
     connection::{ListQuery, Sort},
 };
 use leptos_router::params::ParamsMap;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What RFC 3986 calls unreserved stays readable.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The query of the address. What cannot be read there is left out, not refused: an old link still shows the list.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -47,9 +50,7 @@ impl Filter {
         ];
         let query: Vec<String> = parts
             .into_iter()
-            .filter_map(|(key, value)| {
-                Some(format!("{key}={}", utf8_percent_encode(value?, NON_ALPHANUMERIC)))
-            })
+            .filter_map(|(key, value)| Some(format!("{key}={}", utf8_percent_encode(value?, ESCAPED))))
             .collect();
         if query.is_empty() { "/".to_owned() } else { format!("/?{}", query.join("&")) }
     }
@@ -95,7 +96,7 @@ mod tests {
             filter(&[("q", " 50% & prod "), ("status", "down"), ("sort", "-p95"), ("cursor", "abc=")]);
         assert_eq!(filter.status, Some(ConnectionStatus::Down));
         assert_eq!(filter.sort, Sort::P95Desc);
-        assert_eq!(filter.href(), "/?q=50%25%20%26%20prod&status=down&sort=%2Dp95&cursor=abc%3D");
+        assert_eq!(filter.href(), "/?q=50%25%20%26%20prod&status=down&sort=-p95&cursor=abc%3D");
     }
 
     #[test]

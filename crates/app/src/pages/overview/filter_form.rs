@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::{Overview, filter::Filter};
+use crate::components::{Icon, IconName};
 
 /// After the last key.
 const TYPING_PAUSE: Duration = Duration::from_millis(200);
@@ -78,8 +79,9 @@ pub(super) fn FilterForm(overview: Overview) -> impl IntoView {
                     prop:value=move || typed.get()
                     on:input=type_text
                 />
-                // As text: a browser with JavaScript reads what is inside as text, not as elements.
-                <noscript inner_html="<button class=\"btn\">Filter</button>"></noscript>
+                <button class="btn btn--icon btn--quiet" aria-label="Filter" title="Filter">
+                    <Icon name=IconName::Search/>
+                </button>
             </form>
         </div>
     }
