@@ -82,13 +82,13 @@ fn ConnectionView(detail: Detail) -> impl IntoView {
         <p class="sr" role="status">{move || detail.said.get()}</p>
         <Header detail/>
         {move || detail.problem.get().map(|problem| view! { <ProblemNotice problem/> })}
-        <div class="cols cols--wide cols--flip">
+        <div class="cols cols--wide connection__cols">
+            <LastTestPanel detail/>
             <div class="stack">
                 <HealthPanel detail/>
                 <ServerPanel detail/>
             </div>
             <div class="stack">
-                <LastTestPanel detail/>
                 <RecentPanel detail/>
                 <LatencyPanel detail/>
                 <StatementsPanel detail/>

@@ -232,10 +232,10 @@ fn Fine(checks: Vec<Check>) -> impl IntoView {
         .into_iter()
         .map(|check| {
             let shape = view! { <Shape tone=Tone::from(check.status) label=words::verdict(check.status)/> };
+            let skipped = check.status == CheckStatus::Skipped;
+            let note = skipped.then(|| view! { <dd class="pairs__note">{check.detail.clone()}</dd> });
             let value = match check.value {
-                _ if check.status == CheckStatus::Skipped => {
-                    view! { "– "<span class="why">{check.detail.clone()}</span> }.into_any()
-                }
+                _ if skipped => view! { <span class="muted">"skipped"</span> }.into_any(),
                 Some(value) => words::reading(value, &check.unit).into_any(),
                 None => view! { "– "<span class="why">{words::why(&check.unavailable, "value")}</span> }
                     .into_any(),
@@ -243,6 +243,7 @@ fn Fine(checks: Vec<Check>) -> impl IntoView {
             view! {
                 <dt>{shape}{check.title}</dt>
                 <dd title=check.detail>{value}</dd>
+                {note}
             }
         })
         .collect_view();
