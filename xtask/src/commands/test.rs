@@ -60,8 +60,8 @@ fn rust_tests(line: &mut Line, full: bool, names: &[String]) -> Outcome {
     let mut tests = nextest(&["run"]);
     tests.args(["--no-fail-fast", "--no-tests=fail"]).args(names);
     if full {
+        tests.args(["--profile", "full"]);
         tests.env("PG_TEST_NODE_MODULES", paths::in_root(node_packages::ALL_SERVERS));
-        tests.env("PG_DASHBOARD_TESTS", "full");
     }
     run::shown(&mut tests)
 }

@@ -150,10 +150,7 @@ async fn scram_binds_to_the_servers_certificate() {
 /// the server proves that it holds the key all the same.
 #[tokio::test]
 async fn an_x509_v1_certificate_encrypts_and_is_trusted_only_as_it_is() {
-    let issued = Issued {
-        cert_pem: include_str!("../fixtures/x509_v1.crt").to_owned(),
-        key_pem: include_str!("../fixtures/x509_v1.key").to_owned(),
-    };
+    let issued = certs::self_signed_v1("localhost");
     for protocol in ["TLSv1.3", "TLSv1.2"] {
         let cluster = Cluster::builder(Version::V18)
             .tls(&issued)
@@ -175,43 +172,6 @@ async fn an_x509_v1_certificate_encrypts_and_is_trusted_only_as_it_is() {
             failure(&test(&tls(&cluster, SslMode::VerifyFull, None)).await, Kind::Certificate, Phase::Tls);
         assert!(error.message.contains("X.509 v1") && error.hint.contains("v3"), "{error:?}");
     }
-}
-
-/// This machine's own address on a network, if it has one. Finding it sends nothing.
-fn own_address() -> Option<std::net::IpAddr> {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("203.0.113.1:9").ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
-}
-
-#[tokio::test]
-async fn auto_encrypts_off_loopback_and_says_how_far_it_could_verify() {
-    let Some(ip) = own_address() else {
-        return;
-    };
-    let ca = Authority::new();
-    let cluster = Cluster::builder(Version::V18)
-        .tls(&ca.issue(&[&ip.to_string()]))
-        .setting("listen_addresses", "*")
-        .start()
-        .await;
-    let auto = |root: Option<&str>| Target { host: ip.to_string(), ..tls(&cluster, SslMode::Auto, root) };
-    let result = test(&auto(None)).await;
-    assert_eq!(result.error, None);
-    assert_eq!(result.tls.unwrap().verified, Verified::No);
-    let result = test(&auto(Some(&ca.pem()))).await;
-    assert_eq!(result.tls.unwrap().verified, Verified::Full);
-    let result = test(&Target { host: "127.0.0.1".to_owned(), ..auto(None) }).await;
-    assert_eq!(
-        (result.error, result.tls),
-        (None, None),
-        "the same server on loopback is asked in plain text"
-    );
-
-    let plain = Cluster::builder(Version::V18).setting("listen_addresses", "*").start().await;
-    let result = test(&Target { host: ip.to_string(), ..tls(&plain, SslMode::Auto, None) }).await;
-    failure(&result, Kind::Tls, Phase::Tls);
 }
 
 #[tokio::test]
