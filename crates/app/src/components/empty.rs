@@ -15,7 +15,7 @@ pub fn Empty(
     view! {
         <div class="empty">
             <Icon name=icon/>
-            <h3 class="empty__title">{title}</h3>
+            <h2 class="empty__title">{title}</h2>
             <p>{text}</p>
             {children.map(|children| children())}
         </div>
