@@ -28,10 +28,11 @@ const HBA: &str = "host all all 127.0.0.1/32 scram-sha-256\n";
 const LONG_LOG: u64 = 10 * 1024 * 1024;
 /// Replaying the write-ahead log after a crash may take this long.
 const READY_WITHIN: Duration = Duration::from_secs(300);
-/// Together less than ten seconds, after which people and service managers lose patience.
+/// Together less than six seconds: with requests that end before, the dashboard stops within ten, after which people
+/// and service managers lose patience.
 const STOP: [(Shutdown, Duration); 3] = [
-    (Shutdown::Fast, Duration::from_secs(7)),
-    (Shutdown::Immediate, Duration::from_secs(2)),
+    (Shutdown::Fast, Duration::from_secs(4)),
+    (Shutdown::Immediate, Duration::from_secs(1)),
     (Shutdown::Kill, Duration::from_millis(500)),
 ];
 /// A guest on a developer's machine: little memory, little disk, nothing in the log but what went wrong.
@@ -108,7 +109,7 @@ impl Embedded {
         self.running.wait().await
     }
 
-    /// Stops the server in order, within ten seconds: whatever it still does then is cut short, and repeated from
+    /// Stops the server in order, within six seconds: whatever it still does then is cut short, and repeated from
     /// its write-ahead log at the next start.
     pub async fn stop(self) -> Result<(), PgServerError> {
         self.stopping.store(true, Ordering::SeqCst);

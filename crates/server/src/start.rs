@@ -1,7 +1,8 @@
 //! From a configuration to a running dashboard, and from a running one to a stopped one.
 //!
 //! The order matters: the port is taken first, because that fails fastest; then the database is started and opened;
-//! only then is a request answered. Stopping goes the other way, each step with a limit, 10 s in all.
+//! only then is a request answered. Stopping goes the other way, each step with a limit, 10 s in all (the embedded
+//! PostgreSQL has 6 of them).
 
 use std::{future::Future, io, io::Write, net::SocketAddr, path::Path, time::Duration};
 
@@ -21,8 +22,10 @@ use crate::{
 };
 
 /// Requests that run when the signal comes may finish within this time.
-const DRAIN_LIMIT: Duration = Duration::from_secs(4);
-const BACKGROUND_LIMIT: Duration = Duration::from_secs(1);
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+const BACKGROUND_LIMIT: Duration = Duration::from_millis(500);
+/// Threads that still work for a task that was given up: one may be stopping a PostgreSQL that was just starting.
+const LEFTOVER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why the dashboard did not start. Each is one message for a person.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +72,7 @@ pub fn run(command: impl Future<Output = Result<(), StartError>>) -> Result<(), 
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::System)?;
     let outcome = runtime.block_on(command);
-    // A task that never ends must not keep a stopped dashboard alive.
-    runtime.shutdown_timeout(Duration::from_millis(500));
+    runtime.shutdown_timeout(LEFTOVER_LIMIT);
     outcome
 }
 
@@ -190,13 +192,14 @@ impl OwnDatabase {
             }
             Database::Embedded { bin_dir, keys } => (bin_dir, keys),
         };
-        let embedded = Embedded::start(&config.data_folder, &Search::usual(bin_dir.clone())).await?;
+        let search = Search::usual(bin_dir.clone());
+        let Some(embedded) = stop.run_until_cancelled(Embedded::start(&config.data_folder, &search)).await
+        else {
+            return Ok(None);
+        };
+        let embedded = embedded?;
         let (url, secrets) = (embedded.url(), embedded.secrets_dir().to_owned());
         let mut database = Self { embedded: Some(embedded), key_file: None };
-        if stop.is_cancelled() {
-            database.stop().await;
-            return Ok(None);
-        }
         let keys = match given {
             Some(keys) => Ok(keys.clone()),
             None => database.own_key(&secrets),

@@ -32,8 +32,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 )]
 pub(super) struct Frame;
 
-/// A connection as a request carries it. It is read field by field in [`common::ConnectionInput::from_json`]; this is
-/// its description.
+// Requests are read field by field in `common::ConnectionInput::from_json`; this is only their description.
+/// A connection as a request carries it. Fields that are null count as missing.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ConnectionInput)]
@@ -83,6 +83,19 @@ pub(super) struct NewConnection {
     /// On adding: whether to test at once.
     #[schema(default = true)]
     test: Option<bool>,
+}
+
+/// The document in the words of its readers: a map of reasons is called what the API calls it, and what links to our
+/// own code in doc comments is plain text.
+pub(super) fn for_readers(document: openapi::OpenApi) -> openapi::OpenApi {
+    let renamed = document
+        .to_json()
+        .unwrap_or_default()
+        .replace("\"BTreeMap\":", "\"Unavailable\":")
+        .replace("/schemas/BTreeMap\"", "/schemas/Unavailable\"")
+        .replace("[`", "`")
+        .replace("`]", "`");
+    serde_json::from_str(&renamed).unwrap_or(document)
 }
 
 /// `/openapi.json` and `/docs`.

@@ -23,6 +23,7 @@ use super::{AppState, api, assets, docs, forms, guard, limits, pages, request_id
 /// The whole server, ready to be served.
 pub fn router(state: AppState) -> Router {
     let (api, document) = api().split_for_parts();
+    let document = docs::for_readers(document);
     let passed = ServiceBuilder::new()
         // What is compressed beforehand stays so; wasm without that is a development build, large and local.
         .layer(
@@ -49,7 +50,7 @@ pub fn router(state: AppState) -> Router {
 
 /// The OpenAPI document of [`router`].
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().into_openapi()
+    docs::for_readers(api().into_openapi())
 }
 
 fn api() -> OpenApiRouter<AppState> {

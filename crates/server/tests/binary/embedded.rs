@@ -1,6 +1,6 @@
 //! A dashboard that starts a PostgreSQL of its own.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -123,4 +123,22 @@ async fn without_its_key_file_a_folder_with_data_is_refused_and_left_as_it_was()
     assert!(!key.exists(), "no other key is left behind");
     fs::write(&key, kept).unwrap();
     place.serve(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_while_postgresql_starts_leaves_nothing_running() {
+    let place = Place::new();
+    place.serve(&[]).stop("TERM");
+    let mut child = place.command(&[]).spawn().unwrap();
+    let postgres = loop {
+        if let Some(postgres) = postmaster(&place.data()) {
+            break postgres;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        tokio::task::yield_now().await;
+    };
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let outcome = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    assert!(outcome.status.success(), "{outcome:?}");
+    assert!(!runs(postgres), "PostgreSQL still runs: {outcome:?}");
 }

@@ -14,15 +14,15 @@ use tempfile::TempDir;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Ctrl-C and SIGTERM stop everything within this time.
-pub const STOP_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// A folder to run in: the working directory, and below it the data folder.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("pgd-").tempdir().unwrap();
         // When the tests run as root, PostgreSQL runs as another user, who must get through to the data folder.
         #[cfg(unix)]
@@ -33,15 +33,15 @@ impl Place {
         Self { folder }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path().join("data")
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pg-dashboard"));
         command
             .args(arguments)
@@ -59,13 +59,13 @@ impl Place {
     }
 
     /// Runs to the end.
-    pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
         self.command(arguments).envs(environment.iter().copied()).output().unwrap().into()
     }
 
     /// Starts, and waits for the address.
     #[track_caller]
-    pub fn serve(&self, environment: &[(&str, &str)]) -> Running {
+    pub(crate) fn serve(&self, environment: &[(&str, &str)]) -> Running {
         Running::start(self.command(&[]).envs(environment.iter().copied()))
     }
 }
@@ -80,10 +80,10 @@ fn pg_bin() -> PathBuf {
 }
 
 #[derive(Debug)]
-pub struct Outcome {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Outcome {
@@ -96,7 +96,7 @@ impl From<Output> for Outcome {
 impl Outcome {
     /// Looks at what every refused start has in common, and answers its message.
     #[track_caller]
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         assert!(!self.status.success(), "{self:?}");
         let said: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("pg-dashboard: ")).collect();
         assert_eq!(said.len(), 1, "one message: {self:?}");
@@ -108,9 +108,9 @@ impl Outcome {
 }
 
 /// A dashboard that answers.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
-    pub address: String,
+    pub(crate) address: String,
     log: mpsc::Receiver<String>,
 }
 
@@ -144,14 +144,14 @@ impl Running {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends a signal by name (`TERM`, `INT`, `KILL`) and waits for the end: the exit status, how long it took, and what
     /// was logged.
     #[track_caller]
-    pub fn stop(mut self, signal: &str) -> (ExitStatus, Duration, String) {
+    pub(crate) fn stop(mut self, signal: &str) -> (ExitStatus, Duration, String) {
         let started = Instant::now();
         let sent =
             Command::new("kill").args([format!("-{signal}"), self.pid().to_string()]).status().unwrap();
@@ -172,6 +172,6 @@ impl Drop for Running {
 }
 
 /// A client for a dashboard's API.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

@@ -72,20 +72,9 @@ async fn every_wrong_field_is_told_together_and_nothing_is_stored() {
     let body =
         json!({"host": "two words", "port": 70000, "username": 5, "ssl_mode": "verify-ca", "colour": "red"});
     let answer = dashboard.post_json(ALL, &body).await;
-    let mut told = answer.faults();
+    let mut told: Vec<String> = answer.faults().into_iter().map(|(field, _)| field).collect();
     told.sort();
-    let expected = [
-        ("colour", "unknown"),
-        ("database_name", "required"),
-        ("host", "characters"),
-        ("port", "range"),
-        ("ssl_mode", "not_offered"),
-        ("username", "type"),
-    ];
-    assert_eq!(
-        told.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(),
-        expected.map(|(field, _)| field)
-    );
+    assert_eq!(told, ["colour", "database_name", "host", "port", "ssl_mode", "username"]);
     assert_eq!(dashboard.total().await, 0);
 }
 
@@ -147,7 +136,7 @@ async fn a_repeated_request_with_the_same_key_adds_one_connection() {
     assert_eq!(first.json()["connection"]["id"], second.json()["connection"]["id"]);
     assert_eq!(dashboard.total().await, 1);
     let other = create(untested("another")).await;
-    assert!([409, 422].contains(&other.status.as_u16()), "{}", other.text);
+    other.problem(409, "conflict");
     assert_eq!(dashboard.total().await, 1);
 }
 

@@ -14,7 +14,7 @@ use service::{ChunkInterval, KeyRing, Service, StoreConfig};
 use testkit::{Cluster, Version};
 use tokio::net::TcpListener;
 
-pub struct Dashboard {
+pub(crate) struct Dashboard {
     own: Cluster,
     address: SocketAddr,
     client: reqwest::Client,
@@ -23,24 +23,24 @@ pub struct Dashboard {
 
 /// An answer with its body read.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers)).to_str().unwrap()
     }
 
     /// The body of a problem, after looking at its shape.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem = self.json();
@@ -54,7 +54,7 @@ impl Answer {
 
     /// The `(field, code)` pairs of a 422.
     #[track_caller]
-    pub fn faults(&self) -> Vec<(String, String)> {
+    pub(crate) fn faults(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let problem = self.problem(422, "validation");
         let fields = problem["fields"].as_array().unwrap();
@@ -63,12 +63,12 @@ impl Answer {
 }
 
 /// `(field, code)` pairs to compare [`Answer::faults`] with.
-pub fn faults<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+pub(crate) fn faults<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
     pairs.into_iter().map(|(field, code)| (field.to_owned(), code.to_owned())).collect()
 }
 
 impl Dashboard {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let own = Cluster::start(Version::V18).await;
         own.create_database("dashboard").await;
         let store = StoreConfig {
@@ -96,49 +96,49 @@ impl Dashboard {
     }
 
     /// The folder of the pages' files.
-    pub fn site(&self) -> &Path {
+    pub(crate) fn site(&self) -> &Path {
         self.site.path()
     }
 
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// Stops the dashboard's own database under it.
-    pub async fn lose_database(self) -> Remains {
+    pub(crate) async fn lose_database(self) -> Remains {
         self.own.stop().await;
         Remains { address: self.address, client: self.client, _site: self.site }
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.origin()))
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         send(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str) -> Answer {
         send(self.request(Method::POST, path)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         send(self.request(Method::DELETE, path)).await
     }
 
-    pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::POST, path).json(body)).await
     }
 
-    pub async fn put_json(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put_json(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::PUT, path).json(body)).await
     }
 
-    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = serde_urlencoded::to_string(fields).unwrap();
         let request =
             self.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
@@ -147,43 +147,43 @@ impl Dashboard {
 
     /// Adds a connection and answers it.
     #[track_caller]
-    pub async fn add(&self, body: &Value) -> Value {
+    pub(crate) async fn add(&self, body: &Value) -> Value {
         let answer = self.post_json("/api/db/connections", body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.json()["connection"].clone()
     }
 
-    pub async fn total(&self) -> i64 {
+    pub(crate) async fn total(&self) -> i64 {
         self.get("/api/db/connections").await.json()["total"].as_i64().unwrap()
     }
 }
 
 /// A dashboard without its database.
-pub struct Remains {
+pub(crate) struct Remains {
     address: SocketAddr,
     client: reqwest::Client,
     _site: tempfile::TempDir,
 }
 
 impl Remains {
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         send(self.client.get(format!("http://{}{path}", self.address))).await
     }
 }
 
-pub async fn send(request: RequestBuilder) -> Answer {
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, text: response.text().await.unwrap() }
 }
 
 /// A connection that is not tested when it is added.
-pub fn untested(name: &str) -> Value {
+pub(crate) fn untested(name: &str) -> Value {
     json!({"name": name, "host": "127.0.0.1", "port": 1, "database_name": "d", "username": "u", "test": false})
 }
 
 /// A connection to a cluster's database `postgres`.
-pub fn to(cluster: &Cluster, name: &str) -> Value {
+pub(crate) fn to(cluster: &Cluster, name: &str) -> Value {
     json!({"name": name, "host": cluster.host(), "port": cluster.port(), "database_name": "postgres",
         "username": cluster.user(), "password": cluster.password()})
 }

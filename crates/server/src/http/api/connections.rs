@@ -58,7 +58,9 @@ pub(in crate::http) async fn list(
         (status = 201, description = "Stored; `test` says how its first test went.", body = Created,
             headers(("Location" = String, description = "Where the connection can be read."))),
         Always, UnreadableBody,
-        (status = 409, description = "This `Idempotency-Key` was used with another body, or its first request is still at work.",
+        (status = 404, description = "The connection that this `Idempotency-Key` added was deleted.",
+            body = common::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "This `Idempotency-Key` was used with another body.",
             body = common::Problem, content_type = "application/problem+json"),
     ),
 )]

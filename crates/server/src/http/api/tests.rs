@@ -71,7 +71,7 @@ pub(in crate::http) async fn latency(
         (status = 200, description = "What the tests found, grouped by region.", body = AllRegions),
         (status = 202, description = "There are many: the job that tests them.", body = JobStarted,
             headers(("Location" = String, description = "Where the job can be read."))),
-        Always, TooOften,
+        Always,
     ),
 )]
 pub(in crate::http) async fn all_regions(
