@@ -35,7 +35,7 @@ pub use icon::{Icon, IconName, Logo};
 pub use notice::{Notice, ProblemNotice};
 pub use panel::Panel;
 pub use phases::PhasesBar;
-pub use quantity::{Millis, Percent, Unknown};
+pub use quantity::{Millis, Unknown};
 pub use ring::Ring;
 pub use skeleton::Skeleton;
 pub use status::{Shape, StatusShape, Tone};

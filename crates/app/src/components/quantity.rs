@@ -24,9 +24,3 @@ fn shown(quantity: Option<Quantity>) -> AnyView {
 pub fn Millis(#[prop(into)] ms: Option<f64>) -> impl IntoView {
     shown(ms.map(units::millis))
 }
-
-/// A ratio as per cent, or a dash.
-#[component]
-pub fn Percent(#[prop(into)] ratio: Option<f64>) -> impl IntoView {
-    shown(ratio.map(|ratio| Quantity { number: units::percent(ratio), unit: "%" }))
-}

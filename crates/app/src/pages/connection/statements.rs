@@ -10,7 +10,7 @@ use super::{
     detail::{AfterReading, Detail},
     words,
 };
-use crate::components::{Bar, CodeBlock, Panel, Percent, Skeleton};
+use crate::components::{Bar, CodeBlock, Panel, Skeleton, Unknown};
 
 #[component]
 pub(super) fn StatementsPanel(detail: Detail) -> impl IntoView {
@@ -97,7 +97,7 @@ fn Row(statement: Statement) -> impl IntoView {
             <td class="r num hide-m">
                 {match statement.shared_hit_ratio {
                     Some(ratio) => units::percent(ratio).into_any(),
-                    None => view! { <Percent ratio=None/> }.into_any(),
+                    None => view! { <Unknown reason="It asked for no block."/> }.into_any(),
                 }}
             </td>
             <td class="hide-m nowrap">{share}</td>

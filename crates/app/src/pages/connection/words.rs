@@ -1,28 +1,19 @@
 //! Slugs of the API as plain words, and numbers that may be missing.
 
-use common::{Phase, Unavailable, health::CheckStatus, units};
+use common::{Phase, Reason, Unavailable, health::CheckStatus, units};
 
 /// Why a value is missing. Sentences stay as they are; slugs become words.
 pub(super) fn reason(reason: &str) -> String {
     let words = match reason {
-        "first_reading" => "needs a second reading",
-        "not_collected" => "not collected yet",
-        "no_privilege" | "permission" | "permission_denied" => "the user may not read it",
+        Reason::FIRST_READING => "needs a second reading",
+        Reason::NOT_COLLECTED => "not collected yet",
+        "no_privilege" => "the user may not read it",
         "not_installed" => "pg_stat_statements is not installed in this database",
         "not_preloaded" => "pg_stat_statements is not loaded by the server",
-        "not_enabled" | "disabled" => "switched off on the server",
-        "not_supported" | "unsupported" | "version" => "this version of PostgreSQL does not have it",
-        "not_applicable" | "not_a_standby" | "primary" => "does not apply to this server",
-        "timeout" | "deadline" => "it took too long to read",
-        "pooler" => "a pooler stands between",
-        "locked" => "a lock was in the way",
-        "down" | "unreachable" => "the database cannot be reached",
-        "reset" | "stats_reset" => "the server's statistics were reset in between",
-        "restarted" => "the server was restarted in between",
-        "not_measured" => "not measured",
+        "not_a_standby" => "only a standby has it",
+        "timeout" => "it took too long to read",
         "not_in_time" => "no answer in time",
-        "no_checks" | "never_checked" => "never checked",
-        "no_activity" | "no_reads" | "idle" => "nothing has happened yet",
+        "no_check_in_24h" => "no check in the last 24 h",
         other => {
             let is_slug = other.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
             return if is_slug { other.replace(['_', '-'], " ") } else { other.to_owned() };
@@ -115,8 +106,6 @@ pub(super) fn reading(value: f64, unit: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use common::unavailable::Reason;
-
     use super::*;
 
     #[test]
