@@ -43,7 +43,7 @@ fn Confirmation(connection: Connection, refused: Option<Problem>) -> impl IntoVi
         <section class="panel confirm">
             <div class="panel__body stack">
                 <h1>"Delete "<bdi>{name}</bdi>"?"</h1>
-                <p class="small muted mono cut" title=address.clone()><bdi>{address}</bdi></p>
+                <p class="small muted mono cut" title=address><bdi>{address.clone()}</bdi></p>
                 <Consequences/>
                 <DeleteForm connection=RwSignal::new(connection) refused>
                     <a class="btn" href=back>"Keep"</a>

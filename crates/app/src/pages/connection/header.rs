@@ -88,7 +88,7 @@ fn Badges(connection: Connection) -> impl IntoView {
     };
     let place = place.map(|place| {
         view! {
-            <span class="badge connection__label" title=place.clone()><Icon name=IconName::Pin/><bdi class="cut">{place}</bdi></span>
+            <span class="badge connection__label" title=place><Icon name=IconName::Pin/><bdi class="cut">{place.clone()}</bdi></span>
         }
     });
     let paused = (connection.status == ConnectionStatus::Paused)
