@@ -157,14 +157,26 @@ test('a database without pg_stat_statements says how to get it', async ({ page, 
 });
 
 test('hostile text is shown as text', async ({ page, open, dashboard, refused }) => {
-  const name = '<img src=x onerror=alert(1)> \u202Eevil\u202C & "quoted"';
+  const name = '</title><img src=x onerror=alert(1)> & "quoted"';
   const id = await dashboard.add({ ...refused, name });
   await open(`/connections/${id}`);
-  await expect(page.getByRole('heading', { level: 1 })).toContainText('<img src=x onerror=alert(1)>');
-  await expect(page.locator('img[src="x"]')).toHaveCount(0);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(name);
+  await expect(page).toHaveTitle(`${name} · pg-dashboard`);
+  await expect(page.locator('img')).toHaveCount(0);
+  for (const path of ['/', `/connections/${id}/edit`, `/connections/${id}/delete`]) {
+    await open(path);
+    await expect(page.locator('img')).toHaveCount(0);
+  }
   await open('/');
-  await expect(page.getByRole('link', { name: '<img src=x onerror=alert(1)>' })).toBeVisible();
-  await expect(page.locator('img[src="x"]')).toHaveCount(0);
+  await expect(page.getByRole('link', { name })).toBeVisible();
+});
+
+test('direction marks and control characters in a name are refused by name', async ({ page, open, working }) => {
+  expectStatus(page, 422);
+  await open('/connections/new');
+  await fill(page, { ...working, name: 'eu\u202Eevil' });
+  await save(page);
+  await expect(field(page, 'Name')).toHaveAccessibleDescription(/direction marks/);
 });
 
 test('a page that does not exist says so', async ({ page, open }) => {

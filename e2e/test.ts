@@ -68,12 +68,16 @@ export const test = base.extend<ForTest, ForWorker>({
 
   // A console error, an uncaught one, a failed request or a request to any other host fails the test.
   watchfulPage: [
-    async ({ page, dashboard }, use) => {
+    async ({ page, dashboard, javaScriptEnabled }, use) => {
       await dashboard.clear();
       const complaints: string[] = [];
       const expected = new Set<number>();
       page.on('console', (message) => {
         if (message.type() !== 'error' && message.type() !== 'warning') {
+          return;
+        }
+        // Without JavaScript nothing comes for what the page loads ahead.
+        if (javaScriptEnabled === false && message.text().includes('was preloaded using link preload')) {
           return;
         }
         const status = /Failed to load resource: the server responded with a status of (\d+)/.exec(message.text());
@@ -110,7 +114,8 @@ export async function hydrated(page: Page): Promise<void> {
 
 /** Nothing that axe knows may be wrong with the page as it stands. */
 export async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await (await axeOn(page)).analyze();
+  const scripted = await page.evaluate(() => document.documentElement.hasAttribute('data-hydrated'));
+  const { violations } = scripted ? await new AxeBuilder({ page }).analyze() : await analyzeMarkup(page);
   const told = violations.map(({ id, help, nodes }) => ({
     rule: `${id}: ${help}`,
     where: nodes.map((node) => `${node.target.join(' ')}  ${node.failureSummary?.replaceAll('\n', ' ')}`),
@@ -119,29 +124,28 @@ export async function expectAccessible(page: Page): Promise<void> {
 }
 
 /** axe is JavaScript. Where the page runs none, it looks at the same markup in a page that runs only axe. */
-async function axeOn(page: Page): Promise<AxeBuilder> {
-  const scripted = await page.evaluate(() => document.documentElement.hasAttribute('data-hydrated'));
-  if (scripted) {
-    return new AxeBuilder({ page });
-  }
-  const markup = (await page.content()).replace(/<script\b[^>]*>.*?<\/script>/gis, '');
-  const dark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+async function analyzeMarkup(page: Page) {
   const browser = page.context().browser();
   if (!browser) {
     throw new Error('the page has no browser');
   }
-  const viewport = page.viewportSize() ?? undefined;
-  const context = await browser.newContext({ viewport, colorScheme: dark ? 'dark' : 'light' });
-  page.once('close', () => void context.close());
+  const markup = (await page.content()).replace(/<script\b[^>]*>.*?<\/script>/gis, '');
+  const dark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+  const context = await browser.newContext({
+    javaScriptEnabled: true,
+    viewport: page.viewportSize(),
+    colorScheme: dark ? 'dark' : 'light',
+  });
   const copy = await context.newPage();
-  const address = page.url();
   await copy.route('**/*', (route) =>
     route.request().isNavigationRequest()
       ? route.fulfill({ contentType: 'text/html; charset=utf-8', body: markup })
       : route.continue(),
   );
-  await copy.goto(address);
-  return new AxeBuilder({ page: copy });
+  await copy.goto(page.url());
+  const results = await new AxeBuilder({ page: copy }).analyze();
+  await context.close();
+  return results;
 }
 
 export { expect };

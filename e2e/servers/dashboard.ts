@@ -26,7 +26,7 @@ const UNSET = {
   TIMESCALE_RETENTION_DAYS: '',
   TIMESCALE_CHUNK_TIME_INTERVAL: '',
   HOST: '',
-  LEPTOS_SITE_ROOT: '',
+  LEPTOS_SITE_ROOT: process.env.E2E_SITE_ROOT ?? '',
 };
 
 export class Dashboard {
