@@ -99,7 +99,7 @@ fn latency(row: &Row, now: DateTime<Utc>) -> Result<LatencySummary, StoreError> 
     if at.is_none_or(|at| at <= now - latency_window()) {
         return Ok(LatencySummary::default());
     }
-    let ms = |us: Option<f64>| us.map(|us| us / 1000.0);
+    let ms = |us: Option<f64>| us.map(|us| us.round() / 1000.0);
     Ok(LatencySummary { p50_ms: ms(row.try_get("p50_us")?), p95_ms: ms(row.try_get("p95_us")?) })
 }
 

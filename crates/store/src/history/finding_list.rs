@@ -149,7 +149,7 @@ fn finding(row: &Row) -> Result<Finding, StoreError> {
         Some(Json(check)) => (check.title, check.detail, check.fix_sql, check.docs_url),
         None => {
             let Json(error) = row.try_get::<_, Json<TestError>>("error")?;
-            let detail = format!("{} {}", error.message, error.hint).trim().to_owned();
+            let detail = sentences(&error.message, &error.hint);
             (error.kind.headline().to_owned(), detail, None, None)
         }
     };
@@ -165,6 +165,12 @@ fn finding(row: &Row) -> Result<Finding, StoreError> {
         docs_url,
         since: row.try_get("since")?,
     })
+}
+
+/// What happened, then what to do. A message may end with a server's own words, which end without a full stop.
+fn sentences(message: &str, hint: &str) -> String {
+    let stop = if message.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    format!("{message}{stop} {hint}").trim_end().to_owned()
 }
 
 /// The last finding of a page by its keys. Opaque to whoever carries it.
@@ -206,6 +212,12 @@ impl After {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happened_and_what_to_do_are_two_sentences() {
+        assert_eq!(sentences("It says: no", "Look."), "It says: no. Look.");
+        assert_eq!(sentences("Gone.", ""), "Gone.");
+    }
 
     #[test]
     fn a_cursor_comes_back_as_it_went_and_garbage_is_refused() {

@@ -18,7 +18,7 @@ impl Store {
         let session = self.session().await?;
         let row = session::row(session.client(), OF_ALL, &[(&since, Type::TIMESTAMPTZ)]).await?;
         let us: Option<Vec<f64>> = row.map(|row| row.try_get(0)).transpose()?.flatten();
-        let ms = |at: usize| us.as_ref().and_then(|us| us.get(at)).map(|us| us / 1000.0);
+        let ms = |at: usize| us.as_ref().and_then(|us| us.get(at)).map(|us| us.round() / 1000.0);
         Ok(LatencyPercentiles { p50: ms(0), p95: ms(1) })
     }
 }
