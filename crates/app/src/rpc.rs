@@ -32,14 +32,18 @@ impl FromServerFnError for RpcError {
                 title: "The dashboard does not answer".to_owned(),
                 ..Problem::new(ProblemCode::Internal, "The request did not reach the server.")
             },
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
-                Problem::new(ProblemCode::Malformed, "This page and the server do not understand each other.")
-            }
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => not_understood(),
+            // What the server reads is a request, what the browser reads is an answer.
+            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => not_understood(),
             _ => Problem::new(ProblemCode::Internal, "The server's answer cannot be read."),
         };
         problem.hint = Some("Check that the dashboard runs, then load this page again.".to_owned());
-        Self(problem)
+        answer(problem)
     }
+}
+
+fn not_understood() -> Problem {
+    Problem::new(ProblemCode::Malformed, "This page and the server do not understand each other.")
 }
 
 impl From<Problem> for RpcError {
@@ -61,7 +65,7 @@ impl std::error::Error for RpcError {}
 #[serde(rename_all = "snake_case")]
 pub enum TestAllAnswer {
     Done(AllRegions),
-    Job(Job),
+    Job(Box<Job>),
 }
 
 /// Who calls, and the status of what they are told.
@@ -75,6 +79,8 @@ mod caller {
 
     use super::RpcError;
 
+    // A problem is a few texts, and a request makes one at most.
+    #[allow(clippy::result_large_err)]
     pub(super) fn caller() -> Result<(Service, Principal), RpcError> {
         match (use_context::<Service>(), use_context::<Principal>()) {
             (Some(service), Some(principal)) => Ok((service, principal)),
@@ -104,6 +110,8 @@ mod caller {
         RpcError(problem)
     }
 }
+#[cfg(not(feature = "ssr"))]
+use RpcError as answer;
 #[cfg(feature = "ssr")]
 use caller::{answer, caller, invalid};
 
@@ -196,7 +204,7 @@ pub async fn test_all() -> Result<TestAllAnswer, RpcError> {
     let done = service::checks::all_regions(&service, &principal).await.map_err(answer)?;
     Ok(match done {
         service::checks::AllRegionsAnswer::Done(all) => TestAllAnswer::Done(all),
-        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(job),
+        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(Box::new(job)),
     })
 }
 

@@ -46,7 +46,7 @@ fn dots(places: usize) -> String {
 }
 
 fn in_words(heartbeats: &[Heartbeat]) -> String {
-    if heartbeats.is_empty() {
+    if heartbeats.iter().all(|beat| beat.status == HeartbeatStatus::None) {
         return "No checks yet".to_owned();
     }
     let count = |status| heartbeats.iter().filter(|beat| beat.status == status).count();
@@ -87,6 +87,7 @@ mod tests {
     fn the_bars_are_told_in_words() {
         let some = beats(&[HeartbeatStatus::Up, HeartbeatStatus::Up, HeartbeatStatus::Down]);
         assert_eq!(in_words(&some), "Last 3 checks: 2 ok, 1 failed");
+        assert_eq!(in_words(&beats(&[HeartbeatStatus::None])), "No checks yet");
         assert_eq!(in_words(&[]), "No checks yet");
     }
 }

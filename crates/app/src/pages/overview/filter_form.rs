@@ -90,14 +90,13 @@ pub(super) fn FilterForm(overview: Overview) -> impl IntoView {
 /// All, and each status that there is, with how many there are.
 #[component]
 fn StatusLinks(overview: Overview) -> impl IntoView {
-    let link = move |status: Option<ConnectionStatus>, label: &'static str, count: u32| {
+    let link = move |status: Option<ConnectionStatus>, label: &'static str, count: Option<u32>| {
         let href = move || overview.filter.with(|filter| filter.with_status(status).href());
         let chosen = move || overview.filter.with(|filter| filter.status == status).then_some("true");
         view! {
             <a href=href aria-current=chosen data-noscroll="true">
                 {label}
-                " "
-                <span class="muted">{count}</span>
+                {count.map(|count| view! { " " <span class="muted">{count}</span> })}
             </a>
         }
     };
@@ -105,15 +104,16 @@ fn StatusLinks(overview: Overview) -> impl IntoView {
         <div class="seg" role="group" aria-label="Status">
             <Transition>
                 {move || Suspend::new(async move {
-                    let counts = overview.summary.await.map(|summary| summary.connections).unwrap_or_default();
+                    // Where they cannot be read, no number stands: not 0.
+                    let counts = overview.summary.await.ok().map(|summary| summary.connections);
                     let of_statuses = ConnectionStatus::ALL
                         .into_iter()
-                        .map(|status| (status, of_status(&counts, status)))
+                        .map(|status| (status, counts.map_or(0, |counts| of_status(&counts, status))))
                         .filter(|(status, count)| *count > 0 || overview.filter.with(|filter| filter.status == Some(*status)))
-                        .map(|(status, count)| link(Some(status), status.label(), count))
+                        .map(|(status, count)| link(Some(status), status.label(), counts.map(|_| count)))
                         .collect_view();
                     view! {
-                        {link(None, "All", counts.total)}
+                        {link(None, "All", counts.map(|counts| counts.total))}
                         {of_statuses}
                     }
                 })}

@@ -30,7 +30,7 @@ fn Numbers(summary: DatabaseSummary) -> impl IntoView {
             <Tile label="Up" tone=Tone::Ok href="/?status=up" note=of_all(&connections)>
                 {connections.up}
             </Tile>
-            <Tile label="Degraded" tone=Tone::Warn href="/?status=degraded" note="reachable, but not well">
+            <Tile label="Degraded" tone=Tone::Warn href="/?status=degraded" note="up, but not well">
                 {connections.degraded}
             </Tile>
             <Tile label="Down" tone=Tone::Crit href="/?status=down" note="the last check failed">
