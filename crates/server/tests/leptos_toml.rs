@@ -1,5 +1,7 @@
 //! `cargo leptos` reads the root Cargo.toml, the server Leptos.toml, and an installed binary neither: all three agree.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
+
 use std::{fs, path::PathBuf};
 
 use leptos::config::get_configuration;

@@ -51,7 +51,7 @@ impl Origins {
     }
 
     /// Refuses what is not meant for this server or does not come from its own pages.
-    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(only), None) => only.to_str().ok(),
@@ -60,8 +60,7 @@ impl Origins {
             (Some(_), Some(_)) => None,
         };
         if !host.is_some_and(|host| self.is_host(host)) {
-            return Err(forbidden("This server does not answer to that host name.")
-                .with_hint("Open the address that the dashboard printed when it started."));
+            return Err(forbidden("This server does not answer to that host name."));
         }
         if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
@@ -81,14 +80,16 @@ impl Origins {
     }
 }
 
-fn forbidden(detail: &str) -> Problem {
-    Problem::new(ProblemCode::Forbidden, detail)
+const OPEN_OURS: &str = "Open the address that the dashboard printed when it started.";
+
+fn forbidden(detail: &str) -> Refusal {
+    Problem::new(ProblemCode::Forbidden, detail).with_hint(OPEN_OURS).into()
 }
 
 pub(super) async fn layer(State(origins): State<Origins>, request: Request, next: Next) -> Response {
     match origins.check(request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(problem) => Refusal::from(problem).into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 

@@ -110,11 +110,11 @@ impl Parameters {
         }
     }
 
-    fn finish(mut self) -> Result<(), Problem> {
+    fn finish(mut self) -> Result<(), Refusal> {
         for (name, _) in std::mem::take(&mut self.left) {
             self.fault(&text::clean(&name, 60), "unknown", "There is no such parameter.");
         }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(self.errors).into()) }
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
         let mut parameters = Parameters::of(query);
         let value = T::from_query(&mut parameters);
         let errors =
-            |problem: Problem| problem.fields.into_iter().map(|error| (error.field, error.code)).collect();
+            |refusal: Refusal| refusal.0.fields.into_iter().map(|error| (error.field, error.code)).collect();
         parameters.finish().map(|()| value).map_err(errors)
     }
 

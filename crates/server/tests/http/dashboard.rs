@@ -146,7 +146,6 @@ impl Dashboard {
     }
 
     /// Adds a connection and answers it.
-    #[track_caller]
     pub(crate) async fn add(&self, body: &Value) -> Value {
         let answer = self.post_json("/api/db/connections", body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);

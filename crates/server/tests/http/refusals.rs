@@ -35,6 +35,13 @@ async fn a_body_of_more_than_a_megabyte_is_413() {
     let mut body = untested("orders");
     body["notes"] = json!("x".repeat(1024 * 1024));
     dashboard.post_json(ALL, &body).await.problem(413, "too_large");
+    // Without Content-Length the size shows only while it is read.
+    let chunks = futures::stream::iter((0..32).map(|_| Ok::<_, std::io::Error>("x".repeat(64 * 1024))));
+    let request = dashboard.request(Method::POST, ALL).header(header::CONTENT_TYPE, "application/json");
+    send(request.body(reqwest::Body::wrap_stream(chunks))).await.problem(413, "too_large");
+    dashboard.post_json("/rpc/create_connection", &body).await.problem(413, "too_large");
+    let long = "x".repeat(1024 * 1024);
+    dashboard.post_form("/connections/new", &[("notes", &long)]).await.problem(413, "too_large");
     assert_eq!(dashboard.total().await, 0);
 }
 
@@ -91,6 +98,22 @@ async fn every_answer_has_a_request_id_and_keeps_a_plain_one() {
     let with = |id: &'static str| send(dashboard.request(Method::GET, "/healthz").header("x-request-id", id));
     assert_eq!(with("from-my-proxy").await.header("x-request-id"), "from-my-proxy");
     assert_ne!(with("<b> not plain").await.header("x-request-id"), "<b> not plain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_function_tells_the_same_problems_with_the_same_status() {
+    let dashboard = Dashboard::start().await;
+    for body in [json!({"id": 99999}), json!({"id": "abc"}), json!({})] {
+        let answer = dashboard.post_json("/rpc/get_connection", &body).await;
+        let expected = if body == json!({"id": 99999}) { (404, "not_found") } else { (400, "malformed") };
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default()),
+            expected,
+            "{body}"
+        );
+    }
+    let answer = dashboard.get("/rpc/get_connection").await;
+    answer.problem(405, "method_not_allowed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
