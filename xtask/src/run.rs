@@ -104,13 +104,17 @@ fn forward(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) {
 
 fn failure(name: &str, log_path: &Path) -> Stop {
     let log = std::fs::read_to_string(log_path).unwrap_or_default();
+    let shown: String = telling_lines(&log).iter().map(|line| format!("      | {line}\n")).collect();
+    Stop::new(format!("{name} failed. It said:\n{shown}      All of it: {}", log_path.display()))
+}
+
+/// From the first error that a compiler told, or the end where none did.
+fn telling_lines(log: &str) -> Vec<&str> {
     let lines: Vec<&str> = log.lines().collect();
-    let end = &lines[lines.len().saturating_sub(LINES_SHOWN_ON_FAILURE)..];
-    let shown: String = end.iter().map(|line| format!("      | {line}\n")).collect();
-    Stop::new(format!(
-        "{name} failed. The end of what it said:\n{shown}      All of it: {}",
-        log_path.display()
-    ))
+    let first_error =
+        lines.iter().position(|line| line.starts_with("error") && !line.starts_with("error: could not"));
+    let from = first_error.unwrap_or(lines.len().saturating_sub(LINES_SHOWN_ON_FAILURE));
+    lines.into_iter().skip(from).take(LINES_SHOWN_ON_FAILURE).collect()
 }
 
 /// `cargo build` of `cargo build --package …`: enough to know what failed.
@@ -169,5 +173,18 @@ impl Heartbeat {
         if self.terminal {
             say::print("\r\x1b[2K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_is_told_and_otherwise_the_end() {
+        let chatter = "   Compiling x\n".repeat(100);
+        let told = format!("{chatter}error[E0308]: mismatched types\n --> a.rs\n{chatter}");
+        assert_eq!(telling_lines(&told)[..2], ["error[E0308]: mismatched types", " --> a.rs"]);
+        assert_eq!(telling_lines(&format!("{chatter}killed"))[LINES_SHOWN_ON_FAILURE - 1], "killed");
     }
 }

@@ -57,6 +57,8 @@ pub(crate) fn build_page(line: &mut Line) -> Outcome {
 pub(crate) fn cargo_leptos(command: &str) -> Command {
     let mut leptos = run::cargo();
     leptos.current_dir(paths::in_root("xtask"));
+    // Its own backtrace would stand where the compiler's error should be read.
+    leptos.env("RUST_BACKTRACE", "0");
     leptos.arg("leptos").arg("--manifest-path").arg(paths::in_root("Cargo.toml")).arg(command);
     leptos
 }
