@@ -1,10 +1,9 @@
 //! What the dashboard is told by its environment and `.env`: read once, valid or refused with all reasons together.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use common::text;
@@ -12,7 +11,7 @@ use secrecy::SecretString;
 use service::{ChunkInterval, KeyRing};
 use tracing_subscriber::EnvFilter;
 
-use crate::dotenv;
+use crate::variables::Variables;
 
 const DEFAULT_PORT: u16 = 8000;
 const DEFAULT_RETENTION_DAYS: u32 = 90;
@@ -21,60 +20,6 @@ const MAX_RETENTION_DAYS: u32 = 36_500;
 const DEFAULT_CHUNK_INTERVAL: &str = "7 days";
 /// What Leptos traces of every render is of use to its authors only.
 const DEFAULT_LOG: &str = "info,leptos=warn,tachys=warn,reactive_graph=warn";
-
-/// The variables of the process, and beneath them those of `.env`: the environment wins. An empty one counts as not set.
-#[derive(Clone, Default)]
-pub struct Variables {
-    values: BTreeMap<String, String>,
-    faults: Vec<Fault>,
-}
-
-impl Variables {
-    /// The environment of this process over the `.env` of `folder`.
-    pub fn of_process(folder: &Path) -> Self {
-        let mut variables = match std::fs::read_to_string(folder.join(".env")) {
-            Ok(text) => Self::from_dotenv(&text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
-            Err(error) => Self {
-                faults: vec![Fault::new(".env", format!("The file cannot be read: {error}."))],
-                ..Self::default()
-            },
-        };
-        let process = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        variables.values.extend(process);
-        variables
-    }
-
-    fn from_dotenv(text: &str) -> Self {
-        let (values, unreadable) = dotenv::parse(text);
-        let faults = unreadable
-            .into_iter()
-            .map(|line| Fault::new(".env", format!("Line {} cannot be read: {}.", line.line, line.reason)));
-        Self { values, faults: faults.collect() }
-    }
-
-    /// Variables from pairs: for tests.
-    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let values = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { values, faults: Vec::new() }
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    fn secret(&self, name: &str) -> Option<SecretString> {
-        self.get(name).map(SecretString::from)
-    }
-}
-
-/// Values are not printed: some of them are secrets.
-impl fmt::Debug for Variables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
-    }
-}
 
 /// Which PostgreSQL the dashboard keeps its own data in.
 #[derive(Debug, Clone)]
@@ -138,7 +83,7 @@ impl fmt::Display for ConfigError {
 impl Config {
     /// Reads and checks every variable; what is wrong is told for all of them together.
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
-        let mut faults = Faults(variables.faults.clone());
+        let mut faults = Faults(variables.unreadable().map(|message| Fault::new(".env", message)).collect());
         let url = faults.keep("DATABASE_URL", url(variables));
         let direct_url = faults.keep("DATABASE_DIRECT_URL", direct_url(variables));
         let keys = faults.keep("DB_PASSWORD_ENCRYPTION_KEY", keys(variables));
@@ -199,28 +144,26 @@ fn shown(value: &str) -> String {
     format!("“{}”", text::clean(value, 80))
 }
 
-const URL_SHAPE: &str = "It must look like postgresql://user:password@host:5432/database.";
-
-fn is_postgres_url(url: &str) -> bool {
-    ["postgresql://", "postgres://"].iter().any(|scheme| url.starts_with(scheme))
-}
-
 fn url(variables: &Variables) -> Result<Option<SecretString>, String> {
-    match variables.get("DATABASE_URL") {
-        Some(url) if !is_postgres_url(url) => Err(URL_SHAPE.to_owned()),
-        url => Ok(url.map(SecretString::from)),
-    }
+    database_url(variables, "DATABASE_URL")
 }
 
 fn direct_url(variables: &Variables) -> Result<Option<SecretString>, String> {
-    match variables.get("DATABASE_DIRECT_URL") {
-        Some(url) if !is_postgres_url(url) => Err(URL_SHAPE.to_owned()),
+    match database_url(variables, "DATABASE_DIRECT_URL")? {
         Some(_) if variables.get("DATABASE_URL").is_none() => Err(
             "It is the way past the pooler that DATABASE_URL names. Set DATABASE_URL too, or leave this out."
                 .to_owned(),
         ),
-        url => Ok(url.map(SecretString::from)),
+        url => Ok(url),
     }
+}
+
+fn database_url(variables: &Variables, name: &str) -> Result<Option<SecretString>, String> {
+    let url = variables.secret(name);
+    if let Some(url) = &url {
+        service::check_database_url(url).map_err(|error| sentence(&error))?;
+    }
+    Ok(url)
 }
 
 fn keys(variables: &Variables) -> Result<Option<KeyRing>, String> {
@@ -349,6 +292,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_loads_as_it_is_and_changes_nothing() {
+        let example = include_str!("../../../.env.example");
+        let config =
+            Config::read(&Variables::from_dotenv(&format!("{example}\nPG_DASHBOARD_DATA=/data"))).unwrap();
+        let unchanged = read(&[]).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{unchanged:?}"));
+    }
+
+    #[test]
     fn settings_of_the_assistant_load_without_complaint() {
         read(&[
             ("OLLAMA_BASE_URL", "http://localhost:11434"),
@@ -370,7 +322,7 @@ mod tests {
     #[test]
     fn all_bad_values_are_told_at_once_by_name() {
         let bad = [
-            ("DATABASE_URL", "mysql://x"),
+            ("DATABASE_URL", "postgresql://u@h:99999/d"),
             ("DATABASE_DIRECT_URL", "nonsense"),
             ("DB_PASSWORD_ENCRYPTION_KEY", "too short"),
             ("TIMESCALE_RETENTION_DAYS", "0"),

@@ -15,3 +15,4 @@ pub mod leptos_toml;
 mod logging;
 mod shutdown;
 pub mod start;
+pub mod variables;

@@ -14,11 +14,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, ConfigError, Database, Variables},
+    config::{Config, ConfigError, Database},
     encryption_key::{KeyFile, KeyFileError},
     http::{self, AppState},
     leptos_toml::{self, LeptosTomlError},
     logging, shutdown,
+    variables::Variables,
 };
 
 /// Requests that run when the signal comes may finish within this time.
@@ -82,6 +83,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let leptos = leptos_toml::options(address, config.site_root.as_deref())?;
+    if !Path::new(&*leptos.site_root).is_dir() {
+        tracing::warn!(
+            folder = &*leptos.site_root,
+            "the pages' files are not there: pages have no style and no script. `cargo xtask serve` builds them; LEPTOS_SITE_ROOT says where they are"
+        );
+    }
     let Some((database, store)) = OwnDatabase::start(&config, &stop).await? else { return Ok(()) };
 
     let served = match stop.run_until_cancelled(Service::open(store)).await {

@@ -30,7 +30,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use clock::Clock;
 pub use principal::{Permission, Principal};
-pub use store::{BadChunkInterval, ChunkInterval, KeyError, KeyRing, StoreConfig, StoreError};
+pub use store::{
+    BadChunkInterval, ChunkInterval, KeyError, KeyRing, StoreConfig, StoreError,
+    check_url as check_database_url,
+};
 
 /// Everything a use case needs, built once in `main` and cheap to clone.
 #[derive(Clone)]

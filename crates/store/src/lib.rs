@@ -27,4 +27,4 @@ pub use error::{ConnectError, StoreError, UrlError};
 pub use history::{CONNECTION_FINDING, FindingSpan};
 pub use keys::{KeyError, KeyRing};
 pub use migrate::migrate;
-pub use open::Store;
+pub use open::{Store, check_url};

@@ -10,6 +10,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use common::database::PoolInfo;
 use tokio_postgres::Transaction;
 
+pub use self::url::check_url;
 pub(crate) use self::{dial::dial, pool::Session, pooler::refuse_transaction_pooler, url::DatabaseUrl};
 use crate::{ChunkInterval, KeyRing, StoreConfig, StoreError, UrlError, key_check, migrate, session};
 use common::database::DatabaseMode;

@@ -26,6 +26,11 @@ pub(crate) struct DatabaseUrl {
     pub(crate) config: tokio_postgres::Config,
 }
 
+/// Whether a database URL can be read. Nobody is asked.
+pub fn check_url(url: &SecretString) -> Result<(), UrlError> {
+    DatabaseUrl::parse(url).map(drop)
+}
+
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DatabaseUrl({}, redacted)", self.address())
