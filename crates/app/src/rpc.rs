@@ -204,7 +204,7 @@ pub async fn test_all() -> Result<TestAllAnswer, RpcError> {
     let done = service::checks::all_regions(&service, &principal).await.map_err(answer)?;
     Ok(match done {
         service::checks::AllRegionsAnswer::Done(all) => TestAllAnswer::Done(all),
-        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(Box::new(job)),
+        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(job),
     })
 }
 

@@ -192,7 +192,8 @@ impl ConnectionDraft {
         };
         let tags = faults.keep("tags", validate::tags(&tags));
         let notes = faults.keep("notes", validate::notes(&self.notes));
-        let check_interval_s = faults.keep("check_interval_s", validate::check_interval_s(&self.check_interval_s));
+        let check_interval_s =
+            faults.keep("check_interval_s", validate::check_interval_s(&self.check_interval_s));
 
         match (name, host, port, database_name, username, password, ssl_mode, ssl_root_cert) {
             (
@@ -387,15 +388,20 @@ mod tests {
 
     #[test]
     fn the_least_body_gets_the_defaults() {
-        let input = ConnectionInput::from_json(&json!({"host": "h", "database_name": "d", "username": "u"})).unwrap();
-        assert_eq!((input.port, input.ssl_mode, input.check_interval_s, input.test), (5432, SslMode::Auto, 60, true));
+        let input =
+            ConnectionInput::from_json(&json!({"host": "h", "database_name": "d", "username": "u"})).unwrap();
+        assert_eq!(
+            (input.port, input.ssl_mode, input.check_interval_s, input.test),
+            (5432, SslMode::Auto, 60, true)
+        );
         assert_eq!(input.default_name(), "d@h");
         assert!(matches!(input.password, PasswordChange::Keep));
     }
 
     #[test]
     fn wrong_types_rules_and_unknown_fields_are_told_together() {
-        let errors = errors_of(json!({"host": 5, "port": 70000, "username": "u", "colour": "red", "tags": "a"}));
+        let errors =
+            errors_of(json!({"host": 5, "port": 70000, "username": "u", "colour": "red", "tags": "a"}));
         assert_eq!(
             errors,
             [
@@ -410,7 +416,8 @@ mod tests {
 
     #[test]
     fn what_a_later_release_brings_is_refused_on_its_field() {
-        let errors = errors_of(json!({"host": "h", "database_name": "d", "username": "u", "ssl_mode": "verify-ca",
+        let errors =
+            errors_of(json!({"host": "h", "database_name": "d", "username": "u", "ssl_mode": "verify-ca",
             "ssl_key": "x", "ssl_cert": "x", "pinned": ["ab"], "allow_statements": true}));
         assert_eq!(
             errors,
@@ -439,7 +446,8 @@ mod tests {
 
     #[test]
     fn a_place_needs_both_coordinates() {
-        let errors = errors_of(json!({"host": "h", "database_name": "d", "username": "u", "latitude": 53.35}));
+        let errors =
+            errors_of(json!({"host": "h", "database_name": "d", "username": "u", "latitude": 53.35}));
         assert_eq!(errors, [pair("longitude", "required")]);
     }
 

@@ -75,9 +75,17 @@ impl FromStr for SslMode {
     type Err = UnknownSslMode;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Disable, Self::Allow, Self::Prefer, Self::Auto, Self::Require, Self::VerifyCa, Self::VerifyFull]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or(UnknownSslMode)
+        [
+            Self::Disable,
+            Self::Allow,
+            Self::Prefer,
+            Self::Auto,
+            Self::Require,
+            Self::VerifyCa,
+            Self::VerifyFull,
+        ]
+        .into_iter()
+        .find(|mode| mode.as_str() == text)
+        .ok_or(UnknownSslMode)
     }
 }

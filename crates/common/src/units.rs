@@ -1,4 +1,4 @@
-//! Numbers as people read them: two or three figures, the unit apart, thin spaces in thousands.
+//! Numbers as people read them: two or three figures, the unit apart, narrow spaces in thousands.
 
 /// A number and its unit, apart, because the unit is set smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,11 @@ impl Quantity {
 
 impl std::fmt::Display for Quantity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.unit.is_empty() { f.write_str(&self.number) } else { write!(f, "{} {}", self.number, self.unit) }
+        if self.unit.is_empty() {
+            f.write_str(&self.number)
+        } else {
+            write!(f, "{} {}", self.number, self.unit)
+        }
     }
 }
 
@@ -37,7 +41,7 @@ pub fn figures(value: f64) -> String {
     }
 }
 
-/// `12 345` with thin spaces (U+2009), from 10,000 on (ISO 80000-1 leaves four figures together).
+/// `12 345` with narrow spaces that do not break (U+202F), from 10,000 on (ISO 80000-1 leaves four figures together).
 pub fn thousands(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut out = String::new();
@@ -47,7 +51,7 @@ pub fn thousands(value: i64) -> String {
     for (at, digit) in digits.chars().enumerate() {
         let left = digits.len() - at;
         if at > 0 && left.is_multiple_of(3) && digits.len() > 4 {
-            out.push('\u{2009}');
+            out.push('\u{202F}');
         }
         out.push(digit);
     }
@@ -56,7 +60,11 @@ pub fn thousands(value: i64) -> String {
 
 /// Milliseconds: `0.31 ms`, `118 ms`, `2.41 s`.
 pub fn millis(ms: f64) -> Quantity {
-    if ms.abs() >= 1000.0 { Quantity::new(figures(ms / 1000.0), "s") } else { Quantity::new(figures(ms), "ms") }
+    if ms.abs() >= 1000.0 {
+        Quantity::new(figures(ms / 1000.0), "s")
+    } else {
+        Quantity::new(figures(ms), "ms")
+    }
 }
 
 /// Bytes in powers of 1024, with the units that PostgreSQL prints: `8192 kB` is its `8 MB`.
@@ -141,14 +149,14 @@ mod tests {
             [0.0, 0.0421, 0.312, 9.994, 9.996, 31.42, 99.94, 99.96, 118.4, 12_345.0].map(figures).into();
         assert_eq!(
             shown,
-            ["0", "0.042", "0.31", "9.99", "10.0", "31.4", "99.9", "100", "118", "12\u{2009}345"]
+            ["0", "0.042", "0.31", "9.99", "10.0", "31.4", "99.9", "100", "118", "12\u{202F}345"]
         );
     }
 
     #[test]
     fn thousands_leave_four_figures_together() {
         assert_eq!(thousands(9999), "9999");
-        assert_eq!(thousands(-1_234_567), "−1\u{2009}234\u{2009}567");
+        assert_eq!(thousands(-1_234_567), "−1\u{202F}234\u{202F}567");
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub fn host(text: &str) -> Result<String, Fault> {
         return if host.len() + "/.s.PGSQL.65535".len() > MAX_SOCKET_PATH {
             Err(Fault::new("too_long", "The path of a Unix socket is at most 107 bytes long."))
         } else {
-            Ok(host.trim_end_matches('/').to_owned()).map(|h: String| if h.is_empty() { "/".to_owned() } else { h })
+            Ok(host.trim_end_matches('/').to_owned())
+                .map(|h: String| if h.is_empty() { "/".to_owned() } else { h })
         };
     }
     let bare = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
@@ -108,7 +109,10 @@ pub fn host(text: &str) -> Result<String, Fault> {
     if host.strip_suffix('.').unwrap_or(host).split('.').all(label_ok) {
         Ok(host.to_owned())
     } else {
-        Err(Fault::new("format", "Not a host name: letters, figures, dots and hyphens, as in db.example.com."))
+        Err(Fault::new(
+            "format",
+            "Not a host name: letters, figures, dots and hyphens, as in db.example.com.",
+        ))
     }
 }
 
@@ -147,7 +151,9 @@ pub fn ssl_mode(text: &str) -> Result<SslMode, Fault> {
     let offered = || SslMode::OFFERED.map(SslMode::as_str).join(", ");
     match text.trim().parse::<SslMode>() {
         Ok(mode) if mode.is_offered() => Ok(mode),
-        Ok(mode) => Err(Fault::new("not_offered", format!("{mode} is not offered yet. Choose one of {}.", offered()))),
+        Ok(mode) => {
+            Err(Fault::new("not_offered", format!("{mode} is not offered yet. Choose one of {}.", offered())))
+        }
         Err(_) => Err(Fault::new("unknown", format!("Choose one of {}.", offered()))),
     }
 }
@@ -165,7 +171,10 @@ pub fn ssl_root_cert(text: &str) -> Result<Option<String>, Fault> {
         return Err(Fault::new("private_key", "This holds a private key. Paste only the CA's certificate."));
     }
     if !pem.contains("-----BEGIN CERTIFICATE-----") {
-        return Err(Fault::new("format", "Paste the CA's certificate as PEM: it begins with -----BEGIN CERTIFICATE-----."));
+        return Err(Fault::new(
+            "format",
+            "Paste the CA's certificate as PEM: it begins with -----BEGIN CERTIFICATE-----.",
+        ));
     }
     Ok(Some(format!("{pem}\n")))
 }

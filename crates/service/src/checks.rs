@@ -99,7 +99,7 @@ fn no_rounds(result: TestResult) -> Latency {
 pub enum AllRegionsAnswer {
     Done(AllRegions),
     /// There are many: it goes on in the background.
-    Job(Job),
+    Job(Box<Job>),
 }
 
 /// Tests every connection that is not paused, and groups the results by region.
@@ -116,7 +116,7 @@ pub async fn all_regions(service: &Service, who: &Principal) -> Result<AllRegion
         })
         .await
     });
-    Ok(AllRegionsAnswer::Job(job))
+    Ok(AllRegionsAnswer::Job(Box::new(job)))
 }
 
 async fn test_all(

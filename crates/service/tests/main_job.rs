@@ -1,5 +1,8 @@
 //! The main job through the use cases, on a real PostgreSQL: add, test, read, change, delete.
 
+// What cannot be set up ends the test where it stands.
+#![allow(clippy::unwrap_used)]
+
 use common::{
     ConnectionInput, ConnectionStatus, Created, PasswordChange, ProblemCode, RequestSecret, SslMode,
     TestErrorKind, connection::ListQuery, database::DatabaseMode, health::HealthStatus, health::Severity,

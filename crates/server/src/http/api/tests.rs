@@ -83,7 +83,7 @@ pub(in crate::http) async fn all_regions(
         AllRegionsAnswer::Done(regions) => Json(regions).into_response(),
         AllRegionsAnswer::Job(job) => {
             let location = format!("/api/jobs/{}", job.id);
-            (StatusCode::ACCEPTED, [(http::header::LOCATION, location)], Json(JobStarted { job }))
+            (StatusCode::ACCEPTED, [(http::header::LOCATION, location)], Json(JobStarted { job: *job }))
                 .into_response()
         }
     })
