@@ -9,6 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use common::units;
 use leptos::prelude::*;
 
+use crate::wire;
+
 /// A browser's clock that is off by more than this is corrected to the server's.
 const TOLERATED_SKEW: TimeDelta = TimeDelta::seconds(5);
 
@@ -17,7 +19,7 @@ struct Clock(ReadSignal<DateTime<Utc>>);
 
 /// Starts the clock for everything below.
 pub(crate) fn provide_clock() {
-    let start = SharedValue::new(wall_clock).into_inner();
+    let start = wire::of_the_server(wall_clock);
     let (now, set_now) = signal(start);
     provide_context(Clock(now));
     Effect::new(move |_| {

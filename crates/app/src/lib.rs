@@ -21,6 +21,7 @@ mod root;
 pub mod rpc;
 mod shell;
 mod theme;
+mod wire;
 
 pub use clock::{Ago, Moment, use_now};
 pub use outcome::{FormOutcome, use_form_outcome};

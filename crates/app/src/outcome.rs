@@ -4,6 +4,8 @@ use common::{ConnectionDraft, Latency, Problem, RequestSecret};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::wire;
+
 /// `server` puts one into the context when it renders a page again after a posted form: what was typed (the
 /// password emptied), what is wrong with it, or what was measured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -24,5 +26,5 @@ impl FormOutcome {
 /// The outcome that this page was rendered with. Call it once while a page is built, on the server and in the
 /// browser alike: it travels with the page, so that both see the same.
 pub fn use_form_outcome() -> Option<FormOutcome> {
-    SharedValue::new(use_context::<FormOutcome>).into_inner()
+    wire::of_the_server(use_context::<FormOutcome>)
 }

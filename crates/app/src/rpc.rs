@@ -10,12 +10,11 @@ use common::{
 };
 use leptos::{
     prelude::*,
-    server_fn::{
-        codec::{Json, JsonEncoding},
-        error::{FromServerFnError, ServerFnErrorErr},
-    },
+    server_fn::error::{FromServerFnError, ServerFnErrorErr},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::wire::PostJson as Json;
 
 /// What went wrong: the same problem, as the same JSON, as REST answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct RpcError(pub Problem);
 
 impl FromServerFnError for RpcError {
-    type Encoder = JsonEncoding;
+    type Encoder = crate::wire::Json;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let mut problem = match error {

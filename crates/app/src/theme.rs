@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::components::{Icon, IconName};
 
+use crate::wire;
+
 /// The chosen theme. Without one, the page follows the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,7 +47,7 @@ impl Theme {
 /// browser back. The server cannot know the system's theme; without a choice it offers dark.
 #[component]
 pub(crate) fn ThemeSwitch() -> impl IntoView {
-    let chosen = SharedValue::new(use_context::<Theme>).into_inner();
+    let chosen = wire::of_the_server(use_context::<Theme>);
     let theme = RwSignal::new(chosen);
     let next = move || theme.get().map_or(Theme::Dark, Theme::other);
     let path = leptos_router::hooks::use_location();

@@ -16,7 +16,7 @@ mod words;
 use common::{Connection, ConnectionId, Problem, ProblemCode};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::{LazyRoute, hooks::use_params_map};
 
 pub(super) use self::header::address;
 use self::{
@@ -25,8 +25,9 @@ use self::{
 };
 use crate::{
     components::{Empty, IconName, ProblemNotice, Skeleton},
-    outcome::use_form_outcome,
+    outcome::{FormOutcome, use_form_outcome},
     rpc::{self, RpcError},
+    wire,
 };
 
 /// The id in the address. `None` where it is not a number.
@@ -42,35 +43,57 @@ pub(super) async fn load(id: Option<ConnectionId>) -> Result<Connection, RpcErro
 }
 
 /// `/connections/:id`
-#[component]
-pub fn ConnectionPage() -> impl IntoView {
-    let id = connection_id();
-    let connection = Resource::new(id, load);
-    let first_health = Resource::new(id, |id| async move {
-        match id {
-            Some(id) => rpc::health(id, false).await,
-            None => Err(RpcError(Problem::not_found("There is no such connection."))),
-        }
-    });
-    let outcome = use_form_outcome();
+#[derive(Debug)]
+pub struct ConnectionPage {
+    outcome: Option<FormOutcome>,
+}
 
-    view! {
-        <Suspense fallback=|| view! { <Skeleton lines=6/> }>
-            {move || {
-                let outcome = outcome.clone();
-                Suspend::new(async move {
-                    match connection.await {
-                        Ok(connection) => {
-                            let detail = Detail::new(connection, first_health, outcome);
-                            view! { <ConnectionView detail/> }.into_any()
-                        }
-                        Err(RpcError(problem)) => view! { <LoadFailed problem/> }.into_any(),
-                    }
-                })
-            }}
-        </Suspense>
+#[cfg_attr(feature = "split", leptos_router::lazy_route)]
+impl LazyRoute for ConnectionPage {
+    fn data() -> Self {
+        Self { outcome: use_form_outcome() }
     }
-    .into_any()
+
+    #[cfg(feature = "split")]
+    fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+
+    #[cfg(not(feature = "split"))]
+    async fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+}
+
+impl ConnectionPage {
+    fn into_view(self) -> AnyView {
+        let outcome = self.outcome;
+        let id = connection_id();
+        let connection = wire::load(id, load);
+        let first_health = wire::load(id, |id| async move {
+            match id {
+                Some(id) => rpc::health(id, false).await,
+                None => Err(RpcError(Problem::not_found("There is no such connection."))),
+            }
+        });
+        view! {
+            <Suspense fallback=|| view! { <Skeleton lines=6/> }>
+                {move || {
+                    let outcome = outcome.clone();
+                    Suspend::new(async move {
+                        match connection.await {
+                            Ok(connection) => {
+                                let detail = Detail::new(connection, first_health, outcome);
+                                view! { <ConnectionView detail/> }.into_any()
+                            }
+                            Err(RpcError(problem)) => view! { <LoadFailed problem/> }.into_any(),
+                        }
+                    })
+                }}
+            </Suspense>
+        }
+        .into_any()
+    }
 }
 
 /// The page of a connection that was found.

@@ -33,6 +33,7 @@ use crate::{
     components::{Button, Skeleton},
     outcome::{FormOutcome, use_form_outcome},
     rpc::{self, RpcError},
+    wire,
 };
 
 /// `/connections/new`
@@ -72,17 +73,13 @@ impl NewConnectionPage {
 /// `/connections/:id/edit`
 #[derive(Debug)]
 pub struct EditConnectionPage {
-    connection: Resource<Result<Connection, RpcError>>,
     outcome: Option<FormOutcome>,
 }
 
 #[cfg_attr(feature = "split", leptos_router::lazy_route)]
 impl LazyRoute for EditConnectionPage {
     fn data() -> Self {
-        Self {
-            connection: Resource::new(connection_id(), super::connection::load),
-            outcome: use_form_outcome(),
-        }
+        Self { outcome: use_form_outcome() }
     }
 
     #[cfg(feature = "split")]
@@ -98,7 +95,8 @@ impl LazyRoute for EditConnectionPage {
 
 impl EditConnectionPage {
     fn into_view(self) -> AnyView {
-        let Self { connection, outcome } = self;
+        let outcome = self.outcome;
+        let connection = wire::load(connection_id(), super::connection::load);
         view! {
             <Suspense fallback=|| view! { <Skeleton lines=6/> }>
                 {move || {

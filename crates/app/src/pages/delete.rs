@@ -3,34 +3,58 @@
 use common::{Connection, Problem};
 use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate};
 
 use super::connection::{LoadFailed, address, connection_id, load};
 use crate::{
     components::{Button, Dialog, ProblemNotice, Skeleton, Toasts},
-    outcome::use_form_outcome,
+    outcome::{FormOutcome, use_form_outcome},
     rpc::{self, RpcError},
+    wire,
 };
 
 /// `/connections/:id/delete`
-#[component]
-pub fn DeletePage() -> impl IntoView {
-    let connection = Resource::new(connection_id(), load);
-    let refused = use_form_outcome().and_then(|outcome| outcome.problem);
-    view! {
-        <Suspense fallback=|| view! { <Skeleton lines=4/> }>
-            {move || {
-                let refused = refused.clone();
-                Suspend::new(async move {
-                    match connection.await {
-                        Ok(connection) => view! { <Confirmation connection refused/> }.into_any(),
-                        Err(RpcError(problem)) => view! { <LoadFailed problem/> }.into_any(),
-                    }
-                })
-            }}
-        </Suspense>
+#[derive(Debug)]
+pub struct DeletePage {
+    outcome: Option<FormOutcome>,
+}
+
+#[cfg_attr(feature = "split", leptos_router::lazy_route)]
+impl LazyRoute for DeletePage {
+    fn data() -> Self {
+        Self { outcome: use_form_outcome() }
     }
-    .into_any()
+
+    #[cfg(feature = "split")]
+    fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+
+    #[cfg(not(feature = "split"))]
+    async fn view(this: Self) -> AnyView {
+        this.into_view()
+    }
+}
+
+impl DeletePage {
+    fn into_view(self) -> AnyView {
+        let connection = wire::load(connection_id(), load);
+        let refused = self.outcome.and_then(|outcome| outcome.problem);
+        view! {
+            <Suspense fallback=|| view! { <Skeleton lines=4/> }>
+                {move || {
+                    let refused = refused.clone();
+                    Suspend::new(async move {
+                        match connection.await {
+                            Ok(connection) => view! { <Confirmation connection refused/> }.into_any(),
+                            Err(RpcError(problem)) => view! { <LoadFailed problem/> }.into_any(),
+                        }
+                    })
+                }}
+            </Suspense>
+        }
+        .into_any()
+    }
 }
 
 #[component]

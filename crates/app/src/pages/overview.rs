@@ -33,6 +33,7 @@ use crate::{
     components::{Icon, IconName, ProblemNotice, Skeleton},
     outcome::use_form_outcome,
     rpc::{self, RpcError},
+    wire,
 };
 
 type Answer<T> = Result<T, RpcError>;
@@ -44,9 +45,9 @@ const FINDINGS: u32 = 6;
 #[derive(Clone, Copy)]
 struct Overview {
     filter: Memo<Filter>,
-    summary: Resource<Answer<DatabaseSummary>>,
-    list: Resource<Answer<Page<Connection>>>,
-    findings: Resource<Answer<Page<Finding>>>,
+    summary: wire::Loaded<Answer<DatabaseSummary>>,
+    list: wire::Loaded<Answer<Page<Connection>>>,
+    findings: wire::Loaded<Answer<Page<Finding>>>,
     reloads: RwSignal<u32>,
 }
 
@@ -58,12 +59,12 @@ impl Overview {
         Self {
             filter,
             reloads,
-            summary: Resource::new(move || reloads.get(), |_| rpc::summary()),
-            list: Resource::new(
+            summary: wire::load(move || reloads.get(), |_| rpc::summary()),
+            list: wire::load(
                 move || (filter.get(), reloads.get()),
                 |(filter, _)| rpc::list_connections(filter.list_query()),
             ),
-            findings: Resource::new(move || reloads.get(), |_| rpc::findings(FINDINGS)),
+            findings: wire::load(move || reloads.get(), |_| rpc::findings(FINDINGS)),
         }
     }
 

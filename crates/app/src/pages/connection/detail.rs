@@ -9,7 +9,7 @@ use super::words;
 use crate::{
     outcome::FormOutcome,
     rpc::{self, RpcError},
-    use_now,
+    use_now, wire,
 };
 
 /// For how long it is worth saying that a connection was saved.
@@ -24,7 +24,7 @@ pub(super) struct Detail {
     pub id: ConnectionId,
     pub connection: RwSignal<Connection>,
     /// The reading that the page starts with. Panels await it, then follow `health`.
-    pub first_health: Resource<Answer<Health>>,
+    pub first_health: wire::Loaded<Answer<Health>>,
     pub health: RwSignal<Option<Result<Health, Problem>>>,
     pub latency: RwSignal<Option<Latency>>,
     /// Why the last action was refused.
@@ -41,7 +41,7 @@ pub(super) struct Detail {
 impl Detail {
     pub(super) fn new(
         connection: Connection,
-        first_health: Resource<Answer<Health>>,
+        first_health: wire::Loaded<Answer<Health>>,
         outcome: Option<FormOutcome>,
     ) -> Self {
         let id = connection.id;
