@@ -30,7 +30,7 @@ pub(crate) fn build(line: &mut Line, profile: Profile) -> Outcome {
         return Ok(());
     }
     line.doing(match profile {
-        Profile::Dev => "building by cargo-leptos: about 7 min the first time, seconds after a change",
+        Profile::Dev => "building by cargo-leptos: about 5 min the first time, seconds after a change",
         Profile::Release => "building by cargo-leptos --release --split: about 15 min the first time",
     });
     // A build that fails half-way leaves a site that belongs to neither state.
@@ -46,7 +46,7 @@ pub(crate) fn build(line: &mut Line, profile: Profile) -> Outcome {
 
 /// The page alone: its server was built by the tests.
 pub(crate) fn build_page(line: &mut Line) -> Outcome {
-    line.doing("building by cargo-leptos: about 4 min the first time, seconds after a change");
+    line.doing("building by cargo-leptos: about 3 min the first time, seconds after a change");
     let _ = fs::remove_file(paths::logs().join("site.stamp"));
     run::logged(cargo_leptos("build").arg("--frontend-only"), "build-page")
 }
