@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConnectionId, SslMode, TestResult, Unavailable, health::HealthStatus};
 
+/// For how many seconds a deleted connection can be restored.
+pub const UNDO_WINDOW_S: u32 = 30;
+
 /// How a connection stands, from its last check and its health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,7 +143,7 @@ pub struct Connection {
     pub unavailable: Unavailable,
 }
 
-/// The answer to a create: stored whether or not the test passed.
+/// The answer to a create, and to a change that is tested: stored whether or not the test passed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Created {

@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConnectionId, Unavailable};
 
+/// The most rounds of a latency test.
+pub const MAX_ROUNDS: u32 = 100;
+/// How many rounds a latency test has when nobody says.
+pub const DEFAULT_ROUNDS: u32 = 5;
+
 /// One step of reaching a database, in the order in which they happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

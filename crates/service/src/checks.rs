@@ -3,32 +3,34 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use common::{
     ConnectionId, Latency, Problem, Reason, TestResult,
     job::Job,
-    test_result::{AllRegions, ConnectTimes, Phases, RegionResult},
+    test_result::{AllRegions, ConnectTimes, MAX_ROUNDS, Phases, RegionResult},
 };
 use futures::{StreamExt, stream};
 
-use crate::{Permission, Principal, Service, failure, jobs::Progress, recording, targets};
+use crate::{
+    Permission, Principal, Service, failure,
+    jobs::Progress,
+    patience::{PATIENCE, within_patience},
+    recording, targets,
+};
 
-/// Above this many connections a test of all of them is a job.
+/// Of more connections the result of a test of all is not waited for.
 const INLINE_TESTS: usize = 50;
 /// How many targets are tested at the same time.
 const CONCURRENT_TESTS: usize = 16;
-/// The most rounds of a latency test.
-pub const MAX_ROUNDS: u32 = 100;
-/// How many rounds a latency test has when nobody says.
-pub const DEFAULT_ROUNDS: u32 = 5;
 
 /// Connects anew, step by step. Who asks while a test of the connection is under way joins it.
 pub async fn test(service: &Service, who: &Principal, id: ConnectionId) -> Result<TestResult, Problem> {
     who.require(Permission::Test)?;
     let target = targets::load(service, id).await?;
-    service.0.rate.admit(id)?;
-    run(service, target).await
+    service.0.rate.admit(Some(id))?;
+    within_patience(run(service, target)).await
 }
 
 /// One test of one target, kept in the history.
@@ -61,7 +63,7 @@ pub async fn latency(
         return Err(Problem::field("rounds", "range", format!("From 1 to {MAX_ROUNDS}.")));
     }
     let loaded = targets::load(service, id).await?;
-    service.0.rate.admit(id)?;
+    service.0.rate.admit(Some(id))?;
     let asking = service.clone();
     let key = (loaded.key.clone(), rounds);
     let measure = move || async move {
@@ -73,7 +75,7 @@ pub async fn latency(
             Err(error) => no_rounds(targets::not_begun(&asking, loaded.id(), error.clone())),
         }
     };
-    service.0.latencies.join(key, measure).await.map_err(failure::from_lost)
+    within_patience(async { service.0.latencies.join(key, measure).await.map_err(failure::from_lost) }).await
 }
 
 fn no_rounds(result: TestResult) -> Latency {
@@ -98,17 +100,17 @@ fn no_rounds(result: TestResult) -> Latency {
 #[derive(Debug, Clone, PartialEq)]
 pub enum AllRegionsAnswer {
     Done(AllRegions),
-    /// There are many: it goes on in the background.
+    /// There are many, or they take long: it goes on in the background.
     Job(Box<Job>),
 }
 
-/// Tests every connection that is not paused, and groups the results by region.
+/// Tests every connection that is not paused, and groups the results by region. It is a job in any case; of few
+/// connections the result is waited for.
 pub async fn all_regions(service: &Service, who: &Principal) -> Result<AllRegionsAnswer, Problem> {
     who.require(Permission::Test)?;
+    service.0.rate.admit(None)?;
     let targets = targets::all(service).await?;
-    if targets.len() <= INLINE_TESTS {
-        return test_all(service.clone(), targets, |_, _| ()).await.map(AllRegionsAnswer::Done);
-    }
+    let patience = if targets.len() <= INLINE_TESTS { PATIENCE } else { Duration::ZERO };
     let testing = service.clone();
     let job = service.0.jobs.start("all-regions", move |progress: Progress| async move {
         test_all(testing, targets, |done, total| {
@@ -116,7 +118,11 @@ pub async fn all_regions(service: &Service, who: &Principal) -> Result<AllRegion
         })
         .await
     });
-    Ok(AllRegionsAnswer::Job(Box::new(job)))
+    match service.0.jobs.wait(job, patience).await {
+        Job { result: Some(result), .. } => Ok(AllRegionsAnswer::Done(result)),
+        Job { error: Some(problem), .. } => Err(problem),
+        job => Ok(AllRegionsAnswer::Job(Box::new(job))),
+    }
 }
 
 async fn test_all(

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use common::{
     Connection, ConnectionId, ConnectionInput, Created, FieldError, Page, PasswordChange, Problem,
-    connection::ListQuery, list,
+    TestResult, connection::ListQuery, list,
 };
 use sha2::{Digest, Sha256};
 use store::{Idempotency, Stored};
 
-use crate::{Permission, Principal, Service, checks, failure, health, targets};
+use crate::{Permission, Principal, Service, checks, failure, health, patience::within_patience, targets};
 
 /// How often deleted connections whose 30 s are over are purged.
 pub(crate) const PURGE_EVERY: Duration = Duration::from_secs(5);
@@ -52,22 +52,29 @@ pub async fn create(
     let now = service.0.clock.now();
     let id = service.store().insert(&input, once, now).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection created");
-    let test = match input.test {
-        true => Some(first_test(service, id).await?),
-        false => None,
-    };
+    let test = if input.test { tested(service, id).await } else { None };
     Ok(Created { connection: get(service, who, id).await?, test })
 }
 
-/// The test at creation. When it passes, a first health reading follows without anybody waiting for it.
-async fn first_test(service: &Service, id: ConnectionId) -> Result<common::TestResult, Problem> {
-    let target = targets::load(service, id).await?;
-    let test = checks::run(service, target.clone()).await?;
-    if test.ok {
-        let service = service.clone();
-        tokio::spawn(async move { health::take(&service, target, false).await });
+/// The test that follows a save. What is saved stays saved: a test that cannot be made is `None`, and the log says
+/// why. When it passes, a health reading follows without anybody waiting for it.
+async fn tested(service: &Service, id: ConnectionId) -> Option<TestResult> {
+    let test = within_patience(async {
+        let target = targets::load(service, id).await?;
+        let test = checks::run(service, target.clone()).await?;
+        if test.ok {
+            let service = service.clone();
+            tokio::spawn(async move { health::take(&service, target, false).await });
+        }
+        Ok(test)
+    });
+    match test.await {
+        Ok(test) => Some(test),
+        Err(problem) => {
+            tracing::warn!(%id, %problem, "saved, but not tested");
+            None
+        }
     }
-    Ok(test)
 }
 
 /// Replaces every field. A missing password keeps the stored one, unless that would send it somewhere else or
@@ -88,6 +95,21 @@ pub async fn update(
         .map_err(failure::from_store)?;
     tracing::info!(%id, "connection changed");
     get(service, who, id).await
+}
+
+/// [`update`], and a test of what it has become unless it is paused.
+pub async fn update_and_test(
+    service: &Service,
+    who: &Principal,
+    id: ConnectionId,
+    input: ConnectionInput,
+) -> Result<Created, Problem> {
+    let changed = update(service, who, id, input).await?;
+    if changed.paused {
+        return Ok(Created { connection: changed, test: None });
+    }
+    let test = tested(service, id).await;
+    Ok(Created { connection: get(service, who, id).await?, test })
 }
 
 /// Hides a connection at once. It can be restored for 30 s; then its secret and history are purged.

@@ -24,7 +24,7 @@ pub(crate) fn from_store(error: StoreError) -> Problem {
             Problem {
                 retry_after_s: Some(5),
                 ..Problem::new(ProblemCode::StoreUnavailable, "The dashboard cannot reach its own database.")
-                    .with_hint("Nothing was changed. Try again in a moment; the log says why.")
+                    .with_hint("Try again in a moment. The dashboard's log says why.")
             }
         }
         error => internal(&error),

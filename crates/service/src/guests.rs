@@ -1,4 +1,5 @@
-//! A polite guest: at most two sessions on one server at a time, whoever asks and through whichever connection.
+//! A polite guest: at most two sessions on one server at a time, whoever asks. Connections that name the server alike
+//! (host and port) share its places; by another name it is another server.
 
 use std::{
     collections::HashMap,

@@ -8,14 +8,17 @@ use common::{
 };
 use futures::{StreamExt, stream};
 
-use crate::{Permission, Principal, Service, failure, recording, targets};
+use crate::{
+    Permission, Principal, Service, connections, failure, patience::within_patience, recording, targets,
+};
 
 /// How long a reading of all connections may take; what is missing by then says so.
 const ALL_LIMIT: Duration = Duration::from_secs(10);
+const NOT_IN_TIME: &str = "There was no answer within the 10 s that a reading of all connections may take.";
 /// How many targets are read at the same time.
 const CONCURRENT_READINGS: usize = 16;
 
-/// The last reading, or one taken now where there is none. `fresh` always asks now, twice a second apart, so that
+/// The last reading, or one taken now where there is none (but not of a paused or sleeping database). `fresh` always asks now, twice a second apart, so that
 /// rates are known.
 pub async fn read(
     service: &Service,
@@ -29,8 +32,14 @@ pub async fn read(
         return Ok(last);
     }
     who.require(Permission::Test)?;
-    service.0.rate.admit(id)?;
-    take(service, target, fresh).await
+    if !fresh {
+        let connection = connections::get(service, who, id).await?;
+        if connection.paused || connection.let_sleep {
+            return Ok(unread(service, id, "It is paused or may sleep: it is only asked when you say so."));
+        }
+    }
+    service.0.rate.admit(Some(id))?;
+    within_patience(take(service, target, fresh)).await
 }
 
 /// Takes a reading now and keeps it. Who asks while one is under way joins it.
@@ -98,20 +107,20 @@ pub async fn read_all(service: &Service, who: &Principal) -> Result<AllHealth, P
     let mut unavailable = Unavailable::new();
     for id in late {
         unavailable.insert(id.to_string(), Reason::new("not_in_time"));
-        items.push(not_in_time(service, id));
+        items.push(unread(service, id, NOT_IN_TIME));
     }
     items.sort_by_key(|health| health.connection_id);
     Ok(AllHealth { summary: count(&items), items, unavailable })
 }
 
-fn not_in_time(service: &Service, id: ConnectionId) -> Health {
-    let reason = "There was no answer within the 10 s that a reading of all connections may take.";
+/// No reading, and why.
+fn unread(service: &Service, id: ConnectionId, reason: &str) -> Health {
     Health {
         connection_id: id,
         status: HealthStatus::Unknown,
         score: None,
         checked_at: service.0.clock.now(),
-        duration_ms: common::time::millis(ALL_LIMIT),
+        duration_ms: 0.0,
         server: Default::default(),
         metrics: Default::default(),
         checks: Vec::new(),

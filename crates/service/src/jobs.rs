@@ -6,10 +6,11 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use common::{
     Problem,
     job::{Job, JobState},
@@ -21,6 +22,8 @@ use crate::{Clock, Permission, Principal, Service};
 
 /// How long a job that is over can be read.
 const KEPT: TimeDelta = TimeDelta::hours(1);
+/// How many of them: a result holds a test of every connection.
+const MOST_KEPT: usize = 20;
 
 /// The job `id` as it stands now.
 pub async fn get(service: &Service, who: &Principal, id: &str) -> Result<Job, Problem> {
@@ -48,6 +51,8 @@ pub(crate) struct Jobs {
 struct Entry {
     job: Job,
     cancel: CancellationToken,
+    /// Cancelled when the job is over.
+    over: CancellationToken,
 }
 
 /// What a job says of itself while it runs.
@@ -77,9 +82,9 @@ impl Jobs {
     {
         let cancel = CancellationToken::new();
         let job = {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut entries = self.entries();
             let now = self.clock.now();
-            entries.retain(|_, entry| entry.job.finished_at.is_none_or(|at| now - at < KEPT));
+            forget_old(&mut entries, now);
             if let Some(entry) =
                 entries.values().find(|entry| entry.job.kind == kind && !entry.job.state.is_over())
             {
@@ -96,7 +101,8 @@ impl Jobs {
                 result: None,
                 error: None,
             };
-            entries.insert(job.id.clone(), Entry { job: job.clone(), cancel: cancel.clone() });
+            let (cancel, over) = (cancel.clone(), CancellationToken::new());
+            entries.insert(job.id.clone(), Entry { job: job.clone(), cancel, over });
             job
         };
         let work = work(Progress { jobs: self.clone(), id: job.id.clone() });
@@ -112,22 +118,45 @@ impl Jobs {
         job
     }
 
+    /// The job when it is over, or as it stands after `limit`.
+    pub(crate) async fn wait(&self, job: Job, limit: Duration) -> Job {
+        let over = self.entries().get(&job.id).map(|entry| entry.over.clone());
+        if let Some(over) = over {
+            let _ = tokio::time::timeout(limit, over.cancelled()).await;
+        }
+        self.get(&job.id).unwrap_or(job)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, id: &str) -> Option<Job> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(|entry| entry.job.clone())
+        self.entries().get(id).map(|entry| entry.job.clone())
     }
 
     fn cancel(&self, id: &str) -> Option<Job> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries();
         let entry = entries.get(id)?;
         entry.cancel.cancel();
         Some(entry.job.clone())
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Job)) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries();
         if let Some(entry) = entries.get_mut(id) {
             change(&mut entry.job);
         }
+    }
+}
+
+fn forget_old(entries: &mut BTreeMap<String, Entry>, now: DateTime<Utc>) {
+    entries.retain(|_, entry| entry.job.finished_at.is_none_or(|at| now - at < KEPT));
+    // By id, which is by time: the oldest first.
+    let over = entries.values().filter(|entry| entry.job.state.is_over()).map(|entry| entry.job.id.clone());
+    let over: Vec<String> = over.collect();
+    for id in over.iter().take(over.len().saturating_sub(MOST_KEPT)) {
+        entries.remove(id);
     }
 }
 
@@ -172,6 +201,9 @@ impl Drop for Ended {
                 }
             }
         });
+        if let Some(entry) = self.jobs.entries().get(&self.id) {
+            entry.over.cancel();
+        }
     }
 }
 
@@ -184,13 +216,9 @@ mod tests {
     }
 
     async fn ended(jobs: &Jobs, id: &str) -> Job {
-        loop {
-            let job = jobs.get(id).unwrap();
-            if job.state.is_over() {
-                return job;
-            }
-            tokio::task::yield_now().await;
-        }
+        let job = jobs.wait(jobs.get(id).unwrap(), Duration::from_secs(60)).await;
+        assert!(job.state.is_over(), "{job:?}");
+        job
     }
 
     #[tokio::test]
@@ -214,6 +242,18 @@ mod tests {
         assert_eq!(first.id, second.id);
         jobs.cancel(&first.id).unwrap();
         assert_eq!(ended(&jobs, &first.id).await.state, JobState::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn the_oldest_results_make_room_for_new_ones() {
+        let jobs = Jobs::new(Clock::system());
+        let first = jobs.start("all-regions", |_| async { Ok(nothing_tested()) });
+        ended(&jobs, &first.id).await;
+        for _ in 0..=MOST_KEPT {
+            let job = jobs.start("all-regions", |_| async { Ok(nothing_tested()) });
+            ended(&jobs, &job.id).await;
+        }
+        assert!(jobs.get(&first.id).is_none());
     }
 
     #[tokio::test]

@@ -17,13 +17,14 @@ pub mod findings;
 mod guests;
 pub mod health;
 pub mod jobs;
+mod patience;
 mod principal;
 mod rate_limit;
 mod recording;
 mod single_flight;
 mod targets;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use common::database::MigrationInfo;
 use tokio_util::sync::CancellationToken;
@@ -84,21 +85,26 @@ impl Service {
     }
 
     /// Work that no person asks for, until `stop` is cancelled: purges connections that were deleted more than
-    /// 30 s ago, and drops history that is older than it is kept.
+    /// 30 s ago, and drops history that is older than it is kept. One does not wait for the other.
     pub async fn run_background(&self, stop: CancellationToken) {
-        let mut purge = tokio::time::interval(connections::PURGE_EVERY);
-        let mut expire = tokio::time::interval(recording::EXPIRE_EVERY);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = purge.tick() => connections::purge(self).await,
-                _ = expire.tick() => recording::expire(self).await,
-            }
-        }
+        let purging = every(connections::PURGE_EVERY, || connections::purge(self));
+        let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
+        let both = async { tokio::join!(purging, expiring) };
+        stop.run_until_cancelled(both).await;
     }
 
     fn store(&self) -> &store::Store {
         &self.0.store
+    }
+}
+
+/// Does `work` at once and then again and again. What takes longer than `period` is not made up for.
+async fn every<F: Future<Output = ()>>(period: Duration, work: impl Fn() -> F) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        work().await;
     }
 }
 

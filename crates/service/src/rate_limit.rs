@@ -1,4 +1,4 @@
-//! How often people may ask one target by hand: bursts are fine, a stuck script is not.
+//! How often people may ask by hand, one target or all of them: bursts are fine, a stuck script is not.
 
 use std::{
     collections::HashMap,
@@ -15,10 +15,10 @@ const BURST: f64 = 20.0;
 /// How many come back each second.
 const PER_SECOND: f64 = 1.0;
 
-/// A token bucket for each connection.
+/// A token bucket for each connection, and one for all connections together (`None`).
 pub(crate) struct RateLimit {
     clock: Clock,
-    buckets: Mutex<HashMap<ConnectionId, Bucket>>,
+    buckets: Mutex<HashMap<Option<ConnectionId>, Bucket>>,
 }
 
 struct Bucket {
@@ -32,7 +32,7 @@ impl RateLimit {
     }
 
     /// Takes one token, or answers 429 with the seconds until there is one.
-    pub(crate) fn admit(&self, id: ConnectionId) -> Result<(), Problem> {
+    pub(crate) fn admit(&self, id: Option<ConnectionId>) -> Result<(), Problem> {
         let now = self.clock.now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         // Full buckets say nothing: forget them, so that the map holds only who asked lately.
@@ -47,11 +47,8 @@ impl RateLimit {
         let wait = ((1.0 - bucket.tokens) / PER_SECOND).ceil();
         Err(Problem {
             retry_after_s: Some(wait as u64),
-            ..Problem::new(
-                ProblemCode::RateLimited,
-                "This connection was tested very often in the last seconds.",
-            )
-            .with_hint(format!("Try again in {wait} s."))
+            ..Problem::new(ProblemCode::RateLimited, "This was asked very often in the last seconds.")
+                .with_hint(format!("Try again in {wait} s."))
         })
     }
 }
@@ -80,13 +77,13 @@ mod tests {
         let clock =
             Clock::from_fn(move || DateTime::from_timestamp(shown.load(Ordering::SeqCst), 0).unwrap());
         let limit = RateLimit::new(clock);
-        let id = ConnectionId(1);
+        let id = Some(ConnectionId(1));
         for _ in 0..20 {
             limit.admit(id).unwrap();
         }
         let refused = limit.admit(id).unwrap_err();
         assert_eq!((refused.status, refused.retry_after_s), (429, Some(1)));
-        assert!(limit.admit(ConnectionId(2)).is_ok());
+        assert!(limit.admit(Some(ConnectionId(2))).is_ok());
         seconds.fetch_add(1, Ordering::SeqCst);
         assert!(limit.admit(id).is_ok());
         assert!(limit.admit(id).is_err());

@@ -228,3 +228,41 @@ async fn the_system_may_not_change_connections() {
     let refused = connections::create(&dashboard.service, &Principal::System, input, None).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::Forbidden);
 }
+
+#[tokio::test]
+async fn a_paused_connection_is_only_asked_when_a_person_says_so() {
+    let dashboard = Dashboard::start().await;
+    let paused = ConnectionInput { paused: true, test: false, ..dashboard.input("shop") };
+    let id = dashboard.create(paused.clone()).await.connection.id;
+    let looked_at = health::read(&dashboard.service, &ADMIN, id, false).await.unwrap();
+    assert_eq!(looked_at.status, HealthStatus::Unknown);
+    assert!(looked_at.unavailable.contains_key("metrics"));
+    let saved = connections::update_and_test(&dashboard.service, &ADMIN, id, paused.clone()).await.unwrap();
+    assert_eq!((saved.test, saved.connection.last_check), (None, None));
+
+    let asked = health::read(&dashboard.service, &ADMIN, id, true).await.unwrap();
+    assert_eq!(asked.status, HealthStatus::Ok);
+    let resumed = ConnectionInput { paused: false, ..paused };
+    let saved = connections::update_and_test(&dashboard.service, &ADMIN, id, resumed).await.unwrap();
+    assert!(saved.test.is_some_and(|test| test.ok));
+}
+
+#[tokio::test]
+async fn who_asks_in_a_loop_is_told_when_to_try_again() {
+    let dashboard = Dashboard::start().await;
+    let input = ConnectionInput { port: 1, test: false, ..dashboard.input("refused") };
+    let id = dashboard.create(input).await.connection.id;
+    let mut refused = None;
+    for _ in 0..200 {
+        match checks::test(&dashboard.service, &ADMIN, id).await {
+            Ok(test) => assert!(!test.ok),
+            Err(problem) => refused = Some(problem),
+        }
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("twenty at once, then one a second");
+    assert_eq!(refused.code, ProblemCode::RateLimited);
+    assert!(refused.retry_after_s.is_some_and(|seconds| seconds >= 1));
+}
