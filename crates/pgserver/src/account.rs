@@ -1,6 +1,6 @@
 //! The operating-system user that PostgreSQL runs as: ourselves, or, because it refuses root, `postgres` or `nobody`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -108,7 +108,7 @@ impl Account {
         })
     }
 
-    /// Gives one file or folder to this user.
+    /// Gives one file or folder to this user, by its path: only where this user cannot have put a link there.
     pub fn give(&self, path: &Path) -> Result<(), PgServerError> {
         match self.switch_to {
             Some(ids) => os::give_to(path, ids).at("give to PostgreSQL's user", path),
@@ -116,20 +116,21 @@ impl Account {
         }
     }
 
-    /// Gives a folder and all that is in it to this user.
-    pub fn give_tree(&self, folder: &Path) -> Result<(), PgServerError> {
-        self.give(folder)?;
-        if !self.is_another() {
-            return Ok(());
+    /// Gives an open file to this user. Whatever stands at its path by now is left alone.
+    pub(crate) fn give_open(&self, file: &File, path: &Path) -> Result<(), PgServerError> {
+        match self.switch_to {
+            Some(ids) => os::give_open_to(file, ids).at("give to PostgreSQL's user", path),
+            None => Ok(()),
         }
-        for entry in fs::read_dir(folder).at("read the folder", folder)? {
-            let entry = entry.at("read the folder", folder)?;
-            if entry.file_type().at("look at", &entry.path())?.is_dir() {
-                self.give_tree(&entry.path())?;
-            } else {
-                self.give(&entry.path())?;
+    }
+
+    /// Refuses an open file that another user than this one owns. Nobody but root can be led to one.
+    pub(crate) fn check_owns(&self, file: &File, path: &Path) -> Result<(), PgServerError> {
+        match self.switch_to {
+            Some(ids) if os::owner_of_open(file) != Some(ids.uid) => {
+                Err(std::io::Error::from(std::io::ErrorKind::PermissionDenied)).at("write", path)
             }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A data directory: making one with `initdb`, its settings, and who may log in.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -47,12 +47,10 @@ impl NewCluster<'_> {
             .output();
         fs::remove_file(&password_file).at("remove", &password_file)?;
         check("initdb", output.at("run", &binaries.initdb())?)?;
-        let conf = self.data.join("postgresql.conf");
-        let mut text = fs::read_to_string(&conf).at("read", &conf)?;
-        text.push_str(&format!(
+        let include = format!(
             "\n# the dashboard's own settings, written at each start\ninclude_if_exists = '{SETTINGS_FILE}'\n"
-        ));
-        fs::write(&conf, text).at("write", &conf)
+        );
+        append(&self.data.join("postgresql.conf"), &include, account)
     }
 }
 
@@ -139,18 +137,27 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// A file that only `account` reads (mode 0600), replaced as a whole. Not forced to the disk: see [`sync`].
+///
+/// The folder may belong to PostgreSQL's user, who could put a link to any file of ours in the place of this one at
+/// any time. So the file is made, never found, and its mode and owner are changed on what is open, never by its name.
 pub(crate) fn write_private(file: &Path, text: &str, account: &Account) -> Result<(), PgServerError> {
     let new = beside(file, ".half-written");
-    // made anew each time, so that its mode holds before the first byte is in it
-    if new.exists() {
-        fs::remove_file(&new).at("remove", &new)?;
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at("remove", &new),
+        _ => {}
     }
-    let mut open = fs::OpenOptions::new().write(true).create_new(true).open(&new).at("make", &new)?;
-    os::set_mode(&new, 0o600).at("set the permissions of", &new)?;
-    account.give(&new)?;
+    let mut open = os::make_private_file(&new).at("make", &new)?;
+    account.give_open(&open, &new)?;
     open.write_all(text.as_bytes()).at("write", &new)?;
     drop(open);
     fs::rename(&new, file).at("write", file)
+}
+
+/// Adds to a file of `account`'s that is there: never through a link, nor to a file of somebody else.
+fn append(file: &Path, text: &str, account: &Account) -> Result<(), PgServerError> {
+    let mut open = os::open_to_append(file).at("open", file)?;
+    account.check_owns(&open, file)?;
+    open.write_all(text.as_bytes()).at("write", file)
 }
 
 fn check(program: &'static str, output: Output) -> Result<(), PgServerError> {
@@ -161,4 +168,70 @@ fn check(program: &'static str, output: Output) -> Result<(), PgServerError> {
         String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr })
             .into_owned();
     Err(PgServerError::Program { program, output: format!("{}: {}", output.status, clean(&said, 1_000)) })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn text(file: &Path) -> String {
+        fs::read_to_string(file).unwrap()
+    }
+
+    fn mode(file: &Path) -> u32 {
+        fs::symlink_metadata(file).unwrap().permissions().mode() & 0o7777
+    }
+
+    /// A file that PostgreSQL's user has no business with, and the folder that it owns.
+    fn theirs_and_ours(account: &Account) -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let all = tempfile::tempdir().unwrap();
+        let (theirs, ours) = (all.path().join("postgres"), all.path().join("shadow"));
+        account.make_private_folder(&theirs).unwrap();
+        fs::write(&ours, "secret").unwrap();
+        os::set_mode(&ours, 0o640).unwrap();
+        (all, theirs, ours)
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_file_is_replaced_and_what_it_leads_to_stays_as_it_was() {
+        let account = Account::for_servers().unwrap();
+        let (all, theirs, ours) = theirs_and_ours(&account);
+        let file = theirs.join("pg_hba.conf");
+        for planted in [file.clone(), beside(&file, ".half-written")] {
+            symlink(&ours, &planted).unwrap();
+            write_hba(&theirs, "local all all reject\n", &account).unwrap();
+            assert!(fs::symlink_metadata(&file).unwrap().is_file());
+            assert_eq!((text(&file).as_str(), mode(&file)), ("local all all reject\n", 0o600));
+            let owners = [&file, &theirs].map(|path| fs::metadata(path).unwrap().uid());
+            assert_eq!(owners[0], owners[1]);
+            assert_eq!((text(&ours).as_str(), mode(&ours)), ("secret", 0o640));
+            assert_eq!(fs::metadata(&ours).unwrap().uid(), fs::metadata(all.path()).unwrap().uid());
+            fs::remove_file(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_is_added_through_a_link() {
+        let account = Account::for_servers().unwrap();
+        let (_all, theirs, ours) = theirs_and_ours(&account);
+        let file = theirs.join("postgresql.conf");
+        symlink(&ours, &file).unwrap();
+        append(&file, "more", &account).unwrap_err();
+        assert_eq!(text(&ours), "secret");
+    }
+
+    #[test]
+    fn as_root_nothing_is_added_to_a_file_of_somebody_else() {
+        let account = Account::for_servers().unwrap();
+        let (_all, theirs, ours) = theirs_and_ours(&account);
+        let file = theirs.join("postgresql.conf");
+        fs::hard_link(&ours, &file).unwrap();
+        assert_eq!(append(&file, "more", &account).is_err(), account.is_another());
+        fs::remove_file(&file).unwrap();
+        write_private(&file, "some", &account).unwrap();
+        append(&file, " more", &account).unwrap();
+        assert_eq!(text(&file), "some more");
+    }
 }

@@ -1,6 +1,7 @@
 //! Windows and the rest: binaries can be found, but a server of our own is not looked after there (no signals to
 //! stop it by, no process groups): `Embedded::start` says to set `DATABASE_URL` instead.
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,6 +46,22 @@ pub(crate) fn own_group(_command: &mut Command) {}
 
 pub(crate) fn give_to(_path: &Path, _ids: Ids) -> io::Result<()> {
     Ok(())
+}
+
+pub(crate) fn give_open_to(_file: &File, _ids: Ids) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn owner_of_open(_file: &File) -> Option<u32> {
+    None
+}
+
+pub(crate) fn make_private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).open(path)
 }
 
 pub(crate) fn set_mode(_path: &Path, _mode: u32) -> io::Result<()> {

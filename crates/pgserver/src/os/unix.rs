@@ -1,12 +1,13 @@
 //! Linux, macOS and the BSDs.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal};
 
 use super::{Ids, Shutdown};
@@ -93,6 +94,28 @@ pub(crate) fn own_group(command: &mut Command) {
 
 pub(crate) fn give_to(path: &Path, ids: Ids) -> io::Result<()> {
     chown(path, Some(ids.uid), Some(ids.gid))
+}
+
+pub(crate) fn give_open_to(file: &File, ids: Ids) -> io::Result<()> {
+    fchown(file, Some(ids.uid), Some(ids.gid))
+}
+
+pub(crate) fn owner_of_open(file: &File) -> Option<u32> {
+    Some(file.metadata().ok()?.uid())
+}
+
+/// A new file that only its owner can open, from its first moment on. Fails where anything is there, also a link.
+pub(crate) fn make_private_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // the umask may have taken more away
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
+/// A file that is there, to add to it. Fails where the path is a link.
+pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
+    let no_follow = OFlags::NOFOLLOW.bits().cast_signed();
+    OpenOptions::new().append(true).custom_flags(no_follow).open(path)
 }
 
 pub(crate) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
