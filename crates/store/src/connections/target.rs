@@ -15,8 +15,8 @@ macro_rules! select_targets {
     ($which:literal) => {
         concat!(
             "
-select id, version, name, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
-    paused, region
+select id, version, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
+    region
 from dashboard.connections
 where deleted_at is null and ",
             $which
@@ -28,26 +28,26 @@ const ONE: &str = select_targets!("id = $1");
 const ALL: &str = select_targets!("not paused order by id");
 
 /// A connection with its password, for the probe alone.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct StoredTarget {
     pub connection_id: ConnectionId,
+    /// What a measurement of this target is recorded under.
     pub version: i32,
-    pub name: String,
     pub host: String,
     pub port: u16,
     pub database_name: String,
     pub username: String,
-    pub password: Option<SecretString>,
+    /// [`StoreError::Secret`] when it cannot be read with the keys at hand.
+    pub password: Result<Option<SecretString>, StoreError>,
     pub ssl_mode: SslMode,
     /// PEM.
     pub ssl_root_cert: Option<String>,
-    pub paused: bool,
     pub region: Option<String>,
 }
 
 impl Store {
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Secret`] when the password cannot be read with the keys at hand.
+    /// [`StoreError::NotFound`]. An unreadable password is none of this function: the rest of the target is there.
     pub async fn target(&self, id: ConnectionId) -> Result<StoredTarget, StoreError> {
         let session = self.session().await?;
         let row = session::row(session.client(), ONE, &[(&id.0, Type::INT8)]).await?;
@@ -55,23 +55,20 @@ impl Store {
     }
 
     /// Every connection that is neither paused nor deleted. One unreadable password does not hide the others.
-    pub async fn all_targets(
-        &self,
-    ) -> Result<Vec<(ConnectionId, Result<StoredTarget, StoreError>)>, StoreError> {
+    pub async fn all_targets(&self) -> Result<Vec<StoredTarget>, StoreError> {
         let session = self.session().await?;
         let rows = session::rows(session.client(), ALL, &[]).await?;
-        rows.iter().map(|row| Ok((ConnectionId(row.try_get("id")?), target(row, self.keys())))).collect()
+        rows.iter().map(|row| target(row, self.keys())).collect()
     }
 }
 
 fn target(row: &Row, keys: &KeyRing) -> Result<StoredTarget, StoreError> {
     let connection_id = ConnectionId(row.try_get("id")?);
     let token: Option<String> = row.try_get("password_token")?;
-    let password = token.map(|token| open_password(keys, connection_id, &token)).transpose()?;
+    let password = token.map(|token| open_password(keys, connection_id, &token)).transpose();
     Ok(StoredTarget {
         connection_id,
         version: row.try_get("version")?,
-        name: row.try_get("name")?,
         host: row.try_get("host")?,
         port: port(row)?,
         database_name: row.try_get("database_name")?,
@@ -79,7 +76,6 @@ fn target(row: &Row, keys: &KeyRing) -> Result<StoredTarget, StoreError> {
         password,
         ssl_mode: ssl_mode(row)?,
         ssl_root_cert: row.try_get("ssl_root_cert")?,
-        paused: row.try_get("paused")?,
         region: row.try_get("region")?,
     })
 }

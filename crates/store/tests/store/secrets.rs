@@ -13,7 +13,7 @@ fn with_password(name: &str, password: &str) -> common::ConnectionInput {
 }
 
 async fn password(store: &Store, id: ConnectionId) -> Option<String> {
-    store.target(id).await.unwrap().password.map(|secret| secret.expose_secret().to_owned())
+    store.target(id).await.unwrap().password.unwrap().map(|secret| secret.expose_secret().to_owned())
 }
 
 #[tokio::test]
@@ -43,11 +43,23 @@ async fn a_token_that_was_moved_to_another_row_is_refused() {
     let steal = "update dashboard.connections set password_token =
         (select password_token from dashboard.connections where id = $1) where id = $2";
     fixture.sql().await.execute(steal, &[&mine.0, &theirs.0]).await.unwrap();
-    let error = fixture.store.target(theirs).await.unwrap_err();
-    assert!(matches!(error, StoreError::Secret { connection_id } if connection_id == theirs));
+    fixture
+        .store
+        .update(
+            theirs,
+            &common::ConnectionInput { region: Some("EU".to_owned()), ..named("theirs") },
+            now(),
+            any,
+        )
+        .await
+        .unwrap();
+    let target = fixture.store.target(theirs).await.unwrap();
+    assert!(matches!(target.password, Err(StoreError::Secret { connection_id }) if connection_id == theirs));
+    // All else is there: what the measurement is recorded under, and where it belongs.
+    assert_eq!((target.version, target.region.as_deref()), (2, Some("EU")));
     // One that cannot be read does not hide the others.
     let all = fixture.store.all_targets().await.unwrap();
-    let readable: Vec<_> = all.iter().map(|(id, target)| (*id, target.is_ok())).collect();
+    let readable: Vec<_> = all.iter().map(|target| (target.connection_id, target.password.is_ok())).collect();
     assert_eq!(readable, [(mine, true), (theirs, false)]);
 }
 
@@ -73,7 +85,7 @@ async fn a_second_key_reads_old_rows_and_the_first_writes_new_ones() {
 
     config.keys = KeyRing::parse(&old_key).unwrap();
     let store = Store::open(config).await.unwrap();
-    assert!(matches!(store.target(new).await, Err(StoreError::Secret { .. })));
+    assert!(matches!(store.target(new).await.unwrap().password, Err(StoreError::Secret { .. })));
 }
 
 #[tokio::test]
