@@ -27,9 +27,11 @@ set version = version + 1, name = $2, name_key = $3, host = $4, port = $5, datab
     latitude = $13, longitude = $14, place_approximate = false, tags = $15, tag_keys = $16, notes = $17,
     check_interval_s = $18, paused = $19, let_sleep = $20, search_text = $21, updated_at = $22
 where id = $1 and version = $23 and deleted_at is null";
-/// What was measured at another place says nothing of this one; the raw history stays.
+/// What was measured at another place says nothing of this one, nor does what is being measured there right now;
+/// the raw history stays.
 const FORGET_LATEST: &str = "
-with gone as (delete from dashboard.latest_tests where connection_id = $1),
+with moved as (update dashboard.connections set address_version = version where id = $1),
+    gone as (delete from dashboard.latest_tests where connection_id = $1),
     sick as (delete from dashboard.latest_health where connection_id = $1)
 delete from dashboard.finding_spans where connection_id = $1";
 

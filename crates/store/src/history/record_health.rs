@@ -10,11 +10,12 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{json::to_jsonb, micros, words::headline};
 use crate::{Store, StoreError, session};
 
-/// As for a test: one statement, only for a connection that is there, and an older reading goes into history only.
+/// As for a test: one statement, only for a connection that is there, and a reading that is older or of
+/// an address that was left goes into history only.
 /// A check that could not be read neither opens nor closes its finding.
 const RECORD: &str = "
 with present as (
-    select id from dashboard.connections where id = $1 for key share
+    select id, address_version <= $30 as is_here from dashboard.connections where id = $1 for key share
 ),
 raw as (
     insert into dashboard.health_samples (
@@ -33,7 +34,7 @@ newest as (
     insert into dashboard.latest_health as known (
         connection_id, checked_at, score, status, headline, health, counters
     )
-    select present.id, $2, $4, $5, $24, $25, $26 from present
+    select present.id, $2, $4, $5, $24, $25, $26 from present where present.is_here
     on conflict (connection_id) do update
     set checked_at = excluded.checked_at, score = excluded.score, status = excluded.status,
         headline = excluded.headline, health = excluded.health, counters = excluded.counters
@@ -52,9 +53,15 @@ using newest
 where span.connection_id = newest.connection_id and span.check_id = any ($29::text[])";
 
 impl Store {
-    /// Keeps a health reading, also that of a database which is down. `counters` are what the rates of the next
+    /// Keeps a health reading, also that of a database which is down; `version` is that of the target that was
+    /// asked. `counters` are what the rates of the next
     /// reading are made from. Twice is as good as once; for a connection that is gone, nothing happens.
-    pub async fn record_health(&self, health: &Health, counters: Option<&Value>) -> Result<(), StoreError> {
+    pub async fn record_health(
+        &self,
+        health: &Health,
+        counters: Option<&Value>,
+        version: i32,
+    ) -> Result<(), StoreError> {
         let session = self.session().await?;
         let json = to_jsonb("health reading", health)?;
         let counters = counters.map(|counters| to_jsonb("set of counters", counters)).transpose()?;
@@ -80,6 +87,7 @@ impl Store {
             (&open, Type::TEXT_ARRAY),
             (&severities, Type::TEXT_ARRAY),
             (&closed, Type::TEXT_ARRAY),
+            (&version, Type::INT4),
         ]);
         session::execute(session.client(), RECORD, &params).await?;
         Ok(())

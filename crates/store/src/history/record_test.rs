@@ -7,12 +7,12 @@ use super::{CONNECTION_FINDING, json::to_jsonb, micros};
 use crate::{Store, StoreError, session};
 
 /// One statement, so that all of it counts or none. The key share lock waits for a purge: history is never
-/// written for a connection that is gone. A result older than the newest one (it took longer) goes into
-/// history only. The percentiles of the day are reckoned anew each time while they are few, and once a minute
+/// written for a connection that is gone. A result older than the newest one (it took longer), or of an address
+/// that the connection has left since, goes into history only. The percentiles of the day are reckoned anew each time while they are few, and once a minute
 /// when they are many: a day of checks every 10 s is 8,640 rows.
 const RECORD: &str = "
 with present as (
-    select id from dashboard.connections where id = $1 for key share
+    select id, address_version <= $18 as is_here from dashboard.connections where id = $1 for key share
 ),
 raw as (
     insert into dashboard.checks (
@@ -55,6 +55,7 @@ newest as (
     from present
     cross join latency
     left join fresh on true
+    where present.is_here
     on conflict (connection_id) do update
     set checked_at = excluded.checked_at, ok = excluded.ok, result = excluded.result,
         server_version_num = coalesce(excluded.server_version_num, known.server_version_num),
@@ -73,8 +74,9 @@ using newest
 where $10 and span.connection_id = newest.connection_id and span.check_id = $17";
 
 impl Store {
-    /// Keeps a test. Twice is as good as once; for a connection that is gone, nothing happens.
-    pub async fn record_test(&self, test: &TestResult) -> Result<(), StoreError> {
+    /// Keeps a test; `version` is that of the target that was tested. Twice is as good as once; for a connection
+    /// that is gone, nothing happens.
+    pub async fn record_test(&self, test: &TestResult, version: i32) -> Result<(), StoreError> {
         let session = self.session().await?;
         let json = to_jsonb("test result", test)?;
         let us = |ms: Option<f64>| ms.map(micros);
@@ -101,6 +103,7 @@ impl Store {
                 (&test.server_version_num, Type::INT4),
                 (&json, Type::JSONB),
                 (&CONNECTION_FINDING, Type::TEXT),
+                (&version, Type::INT4),
             ],
         )
         .await?;

@@ -1,9 +1,12 @@
 //! One connection: created, read, changed, deleted, restored, purged.
 
-use common::{ConnectionId, ConnectionStatus, FieldError, SslMode};
+use common::{
+    ConnectionId, ConnectionStatus, FieldError, SslMode,
+    health::{CheckStatus, HealthStatus},
+};
 use store::{Idempotency, StoreError};
 
-use crate::support::{Fixture, any, draft, failed, health, named, now, passed, seconds};
+use crate::support::{Fixture, any, check, draft, failed, health, named, now, passed, seconds};
 
 #[tokio::test]
 async fn every_field_comes_back_as_it_went() {
@@ -144,8 +147,8 @@ async fn what_was_measured_elsewhere_goes_when_the_address_changes() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let id = fixture.add("one").await;
-    store.record_test(&failed(id, now())).await.unwrap();
-    store.record_health(&health(id, now(), common::health::HealthStatus::Ok, 90), None).await.unwrap();
+    store.record_test(&failed(id, now()), 1).await.unwrap();
+    store.record_health(&health(id, now(), HealthStatus::Ok, 90), None, 1).await.unwrap();
     store.update(id, &named("renamed"), now(), any).await.unwrap();
     assert_eq!(store.get(id, now()).await.unwrap().status, ConnectionStatus::Down);
     let mut moved = draft("renamed");
@@ -154,6 +157,37 @@ async fn what_was_measured_elsewhere_goes_when_the_address_changes() {
     let stored = store.get(id, now()).await.unwrap();
     assert_eq!((stored.status, stored.health, stored.heartbeats.len()), (ConnectionStatus::Unknown, None, 1));
     assert_eq!(store.failing_since(id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_under_way_at_the_old_address_goes_into_history_only() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    let mut moved = draft("one");
+    moved.port = "6432".to_owned();
+    store.update(id, &moved.parse().unwrap(), now(), any).await.unwrap();
+    let mut sick = health(id, now(), HealthStatus::Critical, 10);
+    sick.checks = vec![check("cache-hit-ratio", CheckStatus::Critical)];
+    store.record_test(&failed(id, now()), 1).await.unwrap();
+    store.record_health(&sick, None, 1).await.unwrap();
+    let stored = store.get(id, now()).await.unwrap();
+    assert_eq!((stored.status, stored.health, stored.heartbeats.len()), (ConnectionStatus::Unknown, None, 1));
+    assert_eq!(fixture.count("health_samples").await, 1);
+    assert_eq!(fixture.count("finding_spans").await, 0);
+
+    // Of the new address; a later change of something else does not make it old.
+    let version = store.target(id).await.unwrap().version;
+    moved.notes = "moved".to_owned();
+    store.update(id, &moved.parse().unwrap(), now(), any).await.unwrap();
+    store.record_test(&failed(id, now() + seconds(1)), version).await.unwrap();
+    store.record_health(&sick, None, version).await.unwrap();
+    assert_eq!(fixture.count("finding_spans").await, 2);
+    // What ends late at the old address ends no finding either.
+    store.record_test(&passed(id, now() + seconds(2), 1.0), 1).await.unwrap();
+    store.record_health(&health(id, now() + seconds(2), HealthStatus::Ok, 90), None, 1).await.unwrap();
+    assert_eq!(store.get(id, now()).await.unwrap().status, ConnectionStatus::Down);
+    assert_eq!(fixture.count("finding_spans").await, 2);
 }
 
 #[tokio::test]
@@ -203,11 +237,8 @@ async fn a_purge_takes_the_row_the_secret_and_the_history() {
     let store = &fixture.store;
     let (gone, kept) = (fixture.add("gone").await, fixture.add("kept").await);
     for id in [gone, kept] {
-        store.record_test(&failed(id, now())).await.unwrap();
-        store
-            .record_health(&health(id, now(), common::health::HealthStatus::Warning, 50), None)
-            .await
-            .unwrap();
+        store.record_test(&failed(id, now()), 1).await.unwrap();
+        store.record_health(&health(id, now(), HealthStatus::Warning, 50), None, 1).await.unwrap();
     }
     store.delete(gone, None, now()).await.unwrap();
     assert_eq!(store.purge(now() + seconds(30)).await.unwrap(), 1);
@@ -216,8 +247,8 @@ async fn a_purge_takes_the_row_the_secret_and_the_history() {
         assert_eq!(fixture.count(table).await, 1, "{table}");
     }
     // A test that was under way when the connection went leaves nothing behind.
-    store.record_test(&passed(gone, now(), 1.0)).await.unwrap();
-    store.record_health(&health(gone, now(), common::health::HealthStatus::Ok, 90), None).await.unwrap();
+    store.record_test(&passed(gone, now(), 1.0), 1).await.unwrap();
+    store.record_health(&health(gone, now(), HealthStatus::Ok, 90), None, 1).await.unwrap();
     assert_eq!((fixture.count("checks").await, fixture.count("health_samples").await), (1, 1));
     assert!(matches!(store.restore(gone, now()).await, Err(StoreError::NotFound)));
 }

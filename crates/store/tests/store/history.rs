@@ -15,13 +15,13 @@ async fn a_test_comes_back_as_it_was_without_its_nul() {
     let id = fixture.add("one").await;
     assert_eq!(store.latest_test(id).await.unwrap(), None);
     let good = passed(id, now(), 12.345);
-    store.record_test(&good).await.unwrap();
+    store.record_test(&good, 1).await.unwrap();
     assert_eq!(store.latest_test(id).await.unwrap().as_ref(), Some(&good));
     let stored = store.get(id, now()).await.unwrap();
     assert_eq!((stored.status, stored.last_check), (ConnectionStatus::Up, Some(good)));
 
     let bad = failed(id, now() + seconds(1));
-    store.record_test(&bad).await.unwrap();
+    store.record_test(&bad, 1).await.unwrap();
     let kept = store.latest_test(id).await.unwrap().unwrap();
     assert_eq!(kept.error.unwrap().message, "refused\u{FFFD} <b>");
     assert_eq!(store.get(id, now()).await.unwrap().status, ConnectionStatus::Down);
@@ -36,8 +36,8 @@ async fn a_test_that_is_recorded_twice_counts_once() {
     let fixture = Fixture::new().await;
     let id = fixture.add("one").await;
     for _ in 0..2 {
-        fixture.store.record_test(&passed(id, now(), 1.0)).await.unwrap();
-        fixture.store.record_health(&health(id, now(), HealthStatus::Ok, 90), None).await.unwrap();
+        fixture.store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
+        fixture.store.record_health(&health(id, now(), HealthStatus::Ok, 90), None, 1).await.unwrap();
     }
     assert_eq!((fixture.count("checks").await, fixture.count("health_samples").await), (1, 1));
 }
@@ -47,12 +47,12 @@ async fn an_older_reading_goes_into_history_only() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let id = fixture.add("one").await;
-    store.record_test(&passed(id, now(), 1.0)).await.unwrap();
-    store.record_health(&health(id, now(), HealthStatus::Ok, 90), None).await.unwrap();
-    store.record_test(&failed(id, now() - seconds(1))).await.unwrap();
+    store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
+    store.record_health(&health(id, now(), HealthStatus::Ok, 90), None, 1).await.unwrap();
+    store.record_test(&failed(id, now() - seconds(1)), 1).await.unwrap();
     let mut old = health(id, now() - seconds(1), HealthStatus::Critical, 10);
     old.checks = vec![check("cache-hit-ratio", CheckStatus::Critical)];
-    store.record_health(&old, None).await.unwrap();
+    store.record_health(&old, None, 1).await.unwrap();
     let stored = store.get(id, now()).await.unwrap();
     assert_eq!((stored.status, stored.heartbeats.len()), (ConnectionStatus::Up, 2));
     assert_eq!(stored.health.unwrap().score, Some(90));
@@ -65,14 +65,14 @@ async fn heartbeats_are_the_last_thirty_oldest_first() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let (id, other) = (fixture.add("one").await, fixture.add("two").await);
-    store.record_test(&passed(other, now(), 9.0)).await.unwrap();
+    store.record_test(&passed(other, now(), 9.0), 1).await.unwrap();
     for at in 0..35 {
         let time = now() - seconds(60 * (35 - at));
         if at == 20 {
-            store.record_health(&health(id, time, HealthStatus::Warning, 60), None).await.unwrap();
+            store.record_health(&health(id, time, HealthStatus::Warning, 60), None, 1).await.unwrap();
         }
         let test = if at == 10 { failed(id, time) } else { passed(id, time, at as f64) };
-        store.record_test(&test).await.unwrap();
+        store.record_test(&test, 1).await.unwrap();
     }
     let page = store.list(&Default::default(), now()).await.unwrap();
     let connection = page.items.into_iter().find(|connection| connection.id == id).unwrap();
@@ -92,11 +92,11 @@ async fn latency_is_that_of_the_checks_that_passed_within_a_day() {
     let store = &fixture.store;
     let id = fixture.add("one").await;
     let day = 24 * 3600;
-    store.record_test(&passed(id, now() - seconds(day + 1), 9999.0)).await.unwrap();
+    store.record_test(&passed(id, now() - seconds(day + 1), 9999.0), 1).await.unwrap();
     for at in (1..=100).rev() {
-        store.record_test(&passed(id, now() - seconds(at), at as f64)).await.unwrap();
+        store.record_test(&passed(id, now() - seconds(at), at as f64), 1).await.unwrap();
     }
-    store.record_test(&failed(id, now())).await.unwrap();
+    store.record_test(&failed(id, now()), 1).await.unwrap();
     let latency = store.get(id, now()).await.unwrap().latency;
     assert_eq!((latency.p50_ms, latency.p95_ms), (Some(50.5), Some(95.05)));
     let of_all = store.latency_percentiles(now() - seconds(24 * 3600)).await.unwrap();
@@ -114,12 +114,12 @@ async fn percentiles_of_many_checks_are_reckoned_once_a_minute() {
     let store = &fixture.store;
     let id = fixture.add("one").await;
     for at in 0..200 {
-        store.record_test(&passed(id, now() + seconds(at), 1.0)).await.unwrap();
+        store.record_test(&passed(id, now() + seconds(at), 1.0), 1).await.unwrap();
     }
     let latency = |after: i64| {
         let time = now() + seconds(after);
         async move {
-            store.record_test(&passed(id, time, 9.0)).await.unwrap();
+            store.record_test(&passed(id, time, 9.0), 1).await.unwrap();
             store.get(id, time).await.unwrap().latency
         }
     };
@@ -140,7 +140,7 @@ async fn a_health_reading_comes_back_with_its_counters() {
     let mut reading = health(id, now(), HealthStatus::Warning, 87);
     reading.checks = vec![check("cache-hit-ratio", CheckStatus::Warning)];
     let counters = json!({"xact_commit": 9_007_199_254_740_993_i64});
-    store.record_health(&reading, Some(&counters)).await.unwrap();
+    store.record_health(&reading, Some(&counters), 1).await.unwrap();
     assert_eq!(store.latest_health(id).await.unwrap(), Some((reading.clone(), Some(counters))));
     assert_eq!(store.all_latest_health().await.unwrap(), [reading]);
     let summary = store.get(id, now()).await.unwrap().health.unwrap();
@@ -148,7 +148,7 @@ async fn a_health_reading_comes_back_with_its_counters() {
     assert_eq!(summary.headline, "Cache hit ratio: 87 % of reads came from memory.");
 
     let down = health(id, now() + seconds(60), HealthStatus::Down, 0);
-    store.record_health(&down, None).await.unwrap();
+    store.record_health(&down, None, 1).await.unwrap();
     let summary = store.get(id, now()).await.unwrap().health.unwrap();
     assert_eq!((summary.status, summary.score), (HealthStatus::Down, None));
     let sql =
@@ -166,7 +166,7 @@ async fn a_finding_begins_once_and_ends_when_it_is_right_again() {
         let mut reading = health(id, now() + seconds(after), HealthStatus::Ok, 90);
         reading.checks = vec![check("cache-hit-ratio", status)];
         async move {
-            store.record_health(&reading, None).await.unwrap();
+            store.record_health(&reading, None, 1).await.unwrap();
             store.finding_since(id, "cache-hit-ratio").await.unwrap()
         }
     };
@@ -177,11 +177,11 @@ async fn a_finding_begins_once_and_ends_when_it_is_right_again() {
     assert_eq!(read(3, CheckStatus::Unavailable).await, Some(now() + seconds(1)));
     assert_eq!(read(4, CheckStatus::Ok).await, None);
     assert_eq!(read(5, CheckStatus::Warning).await, Some(now() + seconds(5)));
-    store.record_test(&failed(id, now() + seconds(6))).await.unwrap();
-    store.record_test(&failed(id, now() + seconds(7))).await.unwrap();
+    store.record_test(&failed(id, now() + seconds(6)), 1).await.unwrap();
+    store.record_test(&failed(id, now() + seconds(7)), 1).await.unwrap();
     assert_eq!(store.failing_since(id).await.unwrap(), Some(now() + seconds(6)));
     assert_eq!(store.finding_spans(None).await.unwrap().len(), 2);
-    store.record_test(&passed(id, now() + seconds(8), 1.0)).await.unwrap();
+    store.record_test(&passed(id, now() + seconds(8), 1.0), 1).await.unwrap();
     assert_eq!(store.failing_since(id).await.unwrap(), None);
     assert_eq!(store.finding_spans(Some(id)).await.unwrap().len(), 1);
 }
@@ -192,7 +192,7 @@ async fn rows_beyond_the_retention_go() {
     let store = &fixture.store;
     let id = fixture.add("one").await;
     for days in [0, 89, 91] {
-        store.record_test(&passed(id, now() - seconds(days * 86_400), 1.0)).await.unwrap();
+        store.record_test(&passed(id, now() - seconds(days * 86_400), 1.0), 1).await.unwrap();
     }
     assert_eq!(store.expire_history(now()).await.unwrap(), 1);
     assert_eq!(fixture.count("checks").await, 2);
@@ -205,7 +205,7 @@ async fn the_database_describes_itself() {
     assert_eq!((empty.history.rows, empty.history.oldest), (0, None));
     assert!(empty.unavailable.contains_key("history.oldest"));
     let id = fixture.add("one").await;
-    fixture.store.record_test(&passed(id, now(), 1.0)).await.unwrap();
+    fixture.store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
     let info = fixture.store.database_info().await.unwrap();
     assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.cluster.port()));
     assert_eq!((info.database_name.as_str(), info.engine.as_str()), ("postgres", "postgresql"));
@@ -228,9 +228,9 @@ async fn findings_are_listed_worst_first_and_counted_alike() {
     {
         let mut reading = health(id, now() + seconds(at as i64), HealthStatus::Warning, 50);
         reading.checks = vec![check("cache-hit-ratio", status)];
-        store.record_health(&reading, None).await.unwrap();
+        store.record_health(&reading, None, 1).await.unwrap();
     }
-    store.record_test(&failed(ids[3], now())).await.unwrap();
+    store.record_test(&failed(ids[3], now()), 1).await.unwrap();
     let mut found = Vec::new();
     let mut cursor = None;
     loop {
@@ -252,7 +252,7 @@ async fn findings_are_listed_worst_first_and_counted_alike() {
     assert_eq!((counts.critical, counts.warning), (2, 2));
 
     // Down: what cannot be measured is neither listed nor counted, and not over either.
-    store.record_health(&health(ids[0], now() + seconds(60), HealthStatus::Down, 0), None).await.unwrap();
+    store.record_health(&health(ids[0], now() + seconds(60), HealthStatus::Down, 0), None, 1).await.unwrap();
     assert_eq!(store.findings(None, None, 10, None).await.unwrap().total, 3);
     assert_eq!(store.finding_counts().await.unwrap().warning, 1);
     assert_eq!(store.finding_since(ids[0], ratio).await.unwrap(), Some(now()));

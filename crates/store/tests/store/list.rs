@@ -24,12 +24,16 @@ async fn mixed(fixture: &Fixture) -> Vec<ConnectionId> {
         let at_time = now() - seconds(at % 4 * 60);
         match at % 5 {
             0 => {}
-            1 => fixture.store.record_test(&failed(id, at_time)).await.unwrap(),
-            _ => fixture.store.record_test(&passed(id, at_time, (at % 3) as f64 + 0.123)).await.unwrap(),
+            1 => fixture.store.record_test(&failed(id, at_time), 1).await.unwrap(),
+            _ => fixture.store.record_test(&passed(id, at_time, (at % 3) as f64 + 0.123), 1).await.unwrap(),
         }
         let status = [HealthStatus::Ok, HealthStatus::Warning][at as usize % 2];
         if at % 5 > 1 {
-            fixture.store.record_health(&health(id, now(), status, 50 + (at % 3) as u8), None).await.unwrap();
+            fixture
+                .store
+                .record_health(&health(id, now(), status, 50 + (at % 3) as u8), None, 1)
+                .await
+                .unwrap();
         }
     }
     ids

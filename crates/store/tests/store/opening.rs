@@ -215,9 +215,9 @@ async fn all_of_it_works_on_the_oldest_server_that_is_supported() {
     }
     let fixture = Fixture::on(Version::V15).await;
     let id = fixture.store.insert(&named(""), None, now()).await.unwrap();
-    fixture.store.record_test(&crate::support::passed(id, now(), 1.5)).await.unwrap();
+    fixture.store.record_test(&crate::support::passed(id, now(), 1.5), 1).await.unwrap();
     let reading = crate::support::health(id, now(), common::health::HealthStatus::Ok, 90);
-    fixture.store.record_health(&reading, None).await.unwrap();
+    fixture.store.record_health(&reading, None, 1).await.unwrap();
     for sort in common::connection::Sort::ALL {
         let query = common::connection::ListQuery { sort, ..Default::default() };
         assert_eq!(fixture.store.list(&query, now()).await.unwrap().total, 1);
@@ -259,7 +259,7 @@ async fn a_transaction_pooler_needs_a_direct_url_and_then_all_of_it_works() {
         let inputs: Vec<_> = (0..12).map(|at| named(&format!("db {at}"))).collect();
         let inserts = inputs.iter().map(|input| store.insert(input, None, now()));
         for outcome in futures::future::join_all(inserts).await {
-            store.record_test(&crate::support::passed(outcome.unwrap(), now(), 1.5)).await.unwrap();
+            store.record_test(&crate::support::passed(outcome.unwrap(), now(), 1.5), 1).await.unwrap();
         }
         let query = common::connection::ListQuery::default();
         let lists = (0..12).map(|_| store.list(&query, now()));
