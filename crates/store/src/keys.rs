@@ -2,8 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fernet::{Fernet, MultiFernet};
-use secrecy::{ExposeSecret, SecretString};
+use hmac::{Hmac, Mac};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use sha2::Sha256;
 
 /// What is wrong with the keys. It names the position, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,10 +20,15 @@ pub enum KeyError {
     Bad { position: usize, count: usize },
 }
 
+/// Keeps what digests are keyed with apart from what secrets are sealed with.
+const DIGEST_LABEL: &[u8] = b"pg-dashboard digest v1";
+
 /// Fernet keys, newest first: the first seals, all of them open. Cheap to clone; never prints.
 #[derive(Clone)]
 pub struct KeyRing {
     fernets: Arc<MultiFernet>,
+    /// Keyed, and fed with nothing yet.
+    digest: Hmac<Sha256>,
     count: usize,
 }
 
@@ -32,13 +40,15 @@ impl KeyRing {
             return Err(KeyError::Empty);
         }
         let count = keys.len();
+        let digest = keys.first().and_then(|first| digest_of(first));
+        let digest = digest.ok_or(KeyError::Bad { position: 1, count })?;
         let fernets: Vec<Fernet> = keys
             .into_iter()
             .enumerate()
             .map(|(at, key)| Fernet::new(key).ok_or(KeyError::Bad { position: at + 1, count }))
             .collect::<Result<_, _>>()?;
         // MultiFernet::new panics on an empty list; there is at least one here.
-        Ok(Self { fernets: Arc::new(MultiFernet::new(fernets)), count })
+        Ok(Self { fernets: Arc::new(MultiFernet::new(fernets)), digest, count })
     }
 
     /// A new key, as it goes into `DB_PASSWORD_ENCRYPTION_KEY`.
@@ -51,6 +61,13 @@ impl KeyRing {
         self.count
     }
 
+    /// HMAC-SHA-256 of a text under a key that is derived from the first one: tells equal texts from different
+    /// ones where the text holds a secret, which a plain hash would give to whoever guesses. Another first key
+    /// makes another digest, so a digest that was kept does not outlive the key.
+    pub fn digest(&self, text: &[u8]) -> [u8; 32] {
+        self.digest.clone().chain_update(text).finalize().into_bytes().into()
+    }
+
     pub(crate) fn encrypt(&self, plain: &[u8]) -> String {
         self.fernets.encrypt(plain)
     }
@@ -59,6 +76,17 @@ impl KeyRing {
     pub(crate) fn decrypt(&self, token: &str) -> Option<Vec<u8>> {
         self.fernets.decrypt(token).ok()
     }
+}
+
+/// `None` for what is not base64.
+fn digest_of(key: &str) -> Option<Hmac<Sha256>> {
+    let key = Zeroizing::new(URL_SAFE_NO_PAD.decode(key.trim_end_matches('=')).ok()?);
+    let derived: [u8; 32] = keyed(&key)?.chain_update(DIGEST_LABEL).finalize().into_bytes().into();
+    keyed(Zeroizing::new(derived).as_slice())
+}
+
+fn keyed(key: &[u8]) -> Option<Hmac<Sha256>> {
+    Hmac::new_from_slice(key).ok()
 }
 
 impl fmt::Debug for KeyRing {
@@ -97,6 +125,22 @@ mod tests {
         );
         assert_eq!(parse(" , ").unwrap_err(), KeyError::Empty);
         assert_eq!(parse("").unwrap_err(), KeyError::Empty);
+    }
+
+    #[test]
+    fn a_digest_is_of_the_text_and_the_first_key() {
+        let (old, new) = (KeyRing::generate_key(), KeyRing::generate_key());
+        let both = parse(&format!("{}, {}", new.expose_secret(), old.expose_secret())).unwrap();
+        let (old, new) = (KeyRing::parse(&old).unwrap(), KeyRing::parse(&new).unwrap());
+        assert_eq!(both.digest(b"hunter2"), new.digest(b"hunter2"));
+        assert_ne!(both.digest(b"hunter2"), old.digest(b"hunter2"));
+        assert_ne!(both.digest(b"hunter2"), both.digest(b"hunter3"));
+    }
+
+    #[test]
+    fn a_digest_is_the_same_in_every_release() {
+        let ring = parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        assert_eq!(ring.digest(b"hunter2")[..4], [0xb8, 0x4a, 0x9d, 0x28]);
     }
 
     #[test]

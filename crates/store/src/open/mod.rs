@@ -79,6 +79,11 @@ impl Store {
         self.inner.retention_days
     }
 
+    /// [`KeyRing::digest`] with the keys of this store.
+    pub fn digest(&self, text: &[u8]) -> [u8; 32] {
+        self.keys().digest(text)
+    }
+
     pub(crate) async fn session(&self) -> Result<Session, StoreError> {
         Session::take(&self.inner.pool).await
     }
