@@ -54,6 +54,16 @@ async fn inside() {
     let result = prober.test(&auto(&cluster, ADDRESS, Some(&ca.pem()))).await;
     assert_eq!(result.tls.unwrap().verified, Verified::Full);
 
+    // The chain alone would let in whoever holds any certificate of the CA, so the name counts, and a password that
+    // can be read stays here.
+    let impostor = Cluster::builder(Version::V18).tls(&ca.issue(&["impostor.test"]));
+    let elsewhere = listening(impostor.hba("host all all all password")).await;
+    let result = prober.test(&auto(&elsewhere, ADDRESS, Some(&ca.pem()))).await;
+    assert_eq!(result.tls.unwrap().verified, Verified::No);
+    let error = result.error.expect("a readable password is not sent to another host's certificate");
+    assert_eq!((error.kind, error.phase), (TestErrorKind::Auth, Phase::Auth));
+    assert!(error.message.contains("was not sent"), "{}", error.message);
+
     let result = prober.test(&auto(&cluster, "127.0.0.1", None)).await;
     assert_eq!(
         (result.error, result.tls),

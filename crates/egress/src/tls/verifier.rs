@@ -83,12 +83,14 @@ impl Verifier {
             return (Verified::No, Some(fault));
         }
         if self.name_fits(leaf, exact) {
-            (Verified::Full, None)
-        } else {
-            let expected =
-                self.name.as_ref().map_or_else(|| "this host".to_owned(), |name| name.to_str().into_owned());
-            (Verified::Ca, Some(certificate::wrong_name(leaf, &expected)))
+            return (Verified::Full, None);
         }
+        let expected =
+            self.name.as_ref().map_or_else(|| "this host".to_owned(), |name| name.to_str().into_owned());
+        // Who demanded the chain alone trusts that CA for this server. Without a demand, anybody's certificate of a
+        // public CA would do, so there nothing less counts than what `verify-full` takes.
+        let verified = if self.demand == Demand::Nothing && !exact { Verified::No } else { Verified::Ca };
+        (verified, Some(certificate::wrong_name(leaf, &expected)))
     }
 
     fn chain(
@@ -186,5 +188,63 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         algorithms().supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    use super::*;
+
+    type Ca = CertifiedIssuer<'static, KeyPair>;
+
+    fn ca() -> Ca {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    fn issue(ca: &Ca, name: &str) -> CertificateDer<'static> {
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.signed_by(&KeyPair::generate().unwrap(), ca).unwrap().der().clone()
+    }
+
+    /// What is found of `leaf`, asked for as `db.test`, and whether the handshake goes on.
+    fn meet(demand: Demand, roots: &Arc<Roots>, leaf: &CertificateDer<'_>) -> (Verified, bool) {
+        let name = ServerName::try_from("db.test").unwrap();
+        let verifier = Verifier::new(demand, Arc::clone(roots), Some(name.clone()));
+        let goes_on = verifier.verify_server_cert(leaf, &[], &name, &[], UnixTime::now()).is_ok();
+        (verifier.seen().unwrap().verified, goes_on)
+    }
+
+    /// The system's roots are such: they vouch for everybody's hosts.
+    fn public(ca: &Ca) -> Arc<Roots> {
+        let mut anchors = rustls::RootCertStore::empty();
+        anchors.add(ca.der().clone()).unwrap();
+        Arc::new(Roots { anchors, exact: Vec::new(), own: false })
+    }
+
+    #[test]
+    fn a_trusted_certificate_of_another_host_is_not_verified_unless_the_chain_alone_was_demanded() {
+        let ca = ca();
+        let own = Arc::new(Roots::from_pem(&ca.pem()).unwrap());
+        let (right, wrong) = (issue(&ca, "db.test"), issue(&ca, "impostor.test"));
+        for roots in [public(&ca), Arc::clone(&own)] {
+            assert_eq!(meet(Demand::Nothing, &roots, &right), (Verified::Full, true));
+            assert_eq!(meet(Demand::Nothing, &roots, &wrong), (Verified::No, true));
+            assert!(!meet(Demand::ChainAndName, &roots, &wrong).1);
+        }
+        assert_eq!(meet(Demand::Chain, &own, &wrong), (Verified::Ca, true));
+    }
+
+    #[test]
+    fn a_configured_certificate_is_who_it_is_by_whatever_name() {
+        let pem = rcgen::generate_simple_self_signed(vec!["other.test".to_owned()]).unwrap().cert.pem();
+        let roots = Arc::new(Roots::from_pem(&pem).unwrap());
+        let leaf = roots.exact[0].clone();
+        for demand in [Demand::Nothing, Demand::Chain, Demand::ChainAndName] {
+            assert_eq!(meet(demand, &roots, &leaf), (Verified::Ca, true), "{demand:?}");
+        }
     }
 }
