@@ -9,12 +9,15 @@
 //!   address actually reached ([`policy`]).
 //! - TLS is negotiated here, before `tokio-postgres` sees the stream: its own modes know no verification, and
 //!   one of them falls back to plain text ([`negotiate`], [`tls`]).
+//! - Signing in goes through a gate that reads along: a password that can be read is not sent over TLS that nobody
+//!   verified, and what is not PostgreSQL, or does not end, ends the session ([`gate`], [`postgres::sign_in`]).
 //!
-//! Deliberately absent: passwords. Nothing of this crate ever sees one.
+//! Deliberately absent: passwords of its own. They are in the caller's configuration of the session.
 
 mod connect;
 mod dial;
 mod error;
+pub mod gate;
 pub mod guard;
 pub mod negotiate;
 pub mod peer;

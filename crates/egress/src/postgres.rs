@@ -3,16 +3,19 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    sync::PoisonError,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{
     Client, Config, Connection, Error,
     config::{SslMode, SslNegotiation},
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
-use crate::Stream;
+use crate::{
+    Stream,
+    gate::{AuthGate, Greeting, Traffic},
+};
 
 /// A "handshake" that hands the stream through, because TLS is up already, or was decided against.
 #[derive(Debug, Clone, Copy)]
@@ -38,20 +41,32 @@ impl TlsStream for Stream {
     }
 }
 
-/// Signs in over `stream`. User, password, database and application name come from `config`; its hosts, ports
-/// and TLS settings are ignored.
+/// A session that has let us in. Whoever has it drives `connection`, which reads and writes for `client`.
+#[allow(missing_debug_implementations, reason = "tokio-postgres' client and connection have none")]
+pub struct SignedIn {
+    pub client: Client,
+    pub connection: Connection<AuthGate<Stream>, AuthGate<Stream>>,
+    pub greeting: Greeting,
+}
+
+/// Signs in over `stream`, with the gate before it: a password that can be read goes only where nobody else could
+/// read it. User, password, database and application name come from `config`; its hosts, ports and TLS settings
+/// are ignored.
 ///
 /// To cancel a query of this client, dial the same peer again ([`crate::connect_again`]) and give
 /// `cancel_query_raw` that stream and [`PassThrough`].
 ///
 /// # Errors
-/// What `tokio-postgres` reports.
-pub async fn sign_in<S>(config: &Config, stream: S) -> Result<(Client, Connection<S, S>), Error>
-where
-    S: TlsStream + AsyncRead + AsyncWrite + Unpin,
-{
+/// What `tokio-postgres` reports; where the gate ended the session, an I/O error around a
+/// [`crate::gate::Violation`].
+pub async fn sign_in(config: &Config, stream: Stream, traffic: Traffic) -> Result<SignedIn, Error> {
     let mut config = config.clone();
     // `Require` and `Direct`: tokio-postgres asks the server nothing about TLS and has no plain text to fall back to.
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-    config.connect_raw(stream, PassThrough).await
+    let readable_password = stream.may_carry_readable_password();
+    let (gate, greeting) = AuthGate::new(stream, readable_password, traffic);
+    let (client, connection) = config.connect_raw(gate, PassThrough).await?;
+    // Complete: it returns once the server is ready for a query.
+    let greeting = greeting.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(SignedIn { client, connection, greeting })
 }

@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use common::test_result::Verified;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -24,11 +25,24 @@ pub enum Socket {
 #[derive(Debug)]
 pub enum Stream {
     Plain(Socket),
-    /// With the channel binding of the server's certificate (RFC 5929), where there is one.
     Tls {
         session: Box<TlsStream<Socket>>,
+        /// The channel binding of the server's certificate (RFC 5929), where there is one.
         end_point: Option<Vec<u8>>,
+        /// How far the server proved who it is.
+        verified: Verified,
     },
+}
+
+impl Stream {
+    /// Whether nobody but whom the user means can read what is sent: plain text is sent by choice only, and over
+    /// TLS somebody else may sit at the other end until the certificate is verified.
+    pub(crate) fn may_carry_readable_password(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Tls { verified, .. } => *verified != Verified::No,
+        }
+    }
 }
 
 /// Runs one poll method of whichever variant it is.

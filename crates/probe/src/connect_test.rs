@@ -91,14 +91,14 @@ async fn about<'a>(
             let row = answer.first();
             result.server_version_num = row.and_then(|row| row.number("version_num"));
             result.backend_pid = row.and_then(|row| row.number("backend_pid"));
-            result.pooler = pooler::recognise(&session.greeting(), result.backend_pid, target.port);
+            result.pooler = pooler::recognise(session.greeting(), result.backend_pid, target.port);
             Some(session)
         }
         Err(error) => {
             for value in ["server_version_num", "backend_pid"] {
                 result.unavailable.insert(value.to_owned(), Reason::new(error.message.clone()));
             }
-            result.pooler = pooler::recognise(&session.greeting(), None, target.port);
+            result.pooler = pooler::recognise(session.greeting(), None, target.port);
             if error.sqlstate.is_some() {
                 // It said no to the question; the session is as good as before.
                 return Some(session);

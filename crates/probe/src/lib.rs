@@ -5,15 +5,13 @@
 //! timeout, no lock stronger than ACCESS SHARE, nothing left open. It works through PgBouncer in transaction mode:
 //! simple protocol only, settings only by `SET LOCAL`, no startup parameter that it refuses.
 //!
-//! A careful one: what the server sends is hostile until shown otherwise. `gate` reads along before
-//! `tokio-postgres` does and ends the session when a readable password is asked for where somebody could listen,
-//! when an answer is not PostgreSQL's, or when it does not end.
+//! A careful one: what the server sends is hostile until shown otherwise. The gate of `egress` reads along before
+//! `tokio-postgres` does and bounds what a session may send; what is shown of it is cleaned and cut.
 //!
 //! It never fails: a failure is part of the answer, in plain words with what to do next (`words`).
 
 mod checks;
 mod connect_test;
-mod gate;
 mod health;
 mod latency;
 mod limits;

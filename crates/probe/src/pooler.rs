@@ -4,8 +4,7 @@
 //! server sessions, so it makes up the first to route cancels by; then the two differ.
 
 use common::test_result::Pooler;
-
-use crate::gate::Greeting;
+use egress::gate::Greeting;
 
 /// Supabase's, Neon's and others' transaction poolers listen there.
 const POOLER_PORT: u16 = 6543;

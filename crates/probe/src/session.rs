@@ -1,18 +1,12 @@
 //! One session on a monitored database: opened phase by phase, asked, and closed without a trace.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use common::{
-    Phase, Phases, TestError,
-    test_result::{TlsInfo, Verified},
-    time::millis,
-};
+use common::{Phase, Phases, TestError, test_result::TlsInfo, time::millis};
 use egress::{
     Connected, Peer,
-    postgres::{PassThrough, sign_in},
+    gate::{Greeting, Traffic},
+    postgres::{PassThrough, SignedIn, sign_in},
 };
 use futures::TryStreamExt;
 use secrecy::ExposeSecret;
@@ -22,7 +16,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Limits, Target,
-    gate::{AuthGate, Greeting},
     rows::Answer,
     words::{self, Scene},
 };
@@ -65,7 +58,7 @@ pub(crate) struct Session<'a> {
     client: Client,
     /// The connection's other half; dropping it closes the socket, whatever the server does.
     driver: AbortOnDropHandle<()>,
-    greeting: Arc<Mutex<Greeting>>,
+    greeting: Greeting,
     /// The parameter that the server reported.
     pub(crate) server_version: Option<String>,
 }
@@ -94,11 +87,10 @@ impl<'a> Session<'a> {
         trace.tls = tls;
 
         let scene = Scene::new(target, limits, encrypted);
-        let safe = trace.tls.as_ref().is_none_or(|tls| tls.verified != Verified::No);
-        let (gate, greeting) = AuthGate::new(stream, safe);
         let config = config(target);
         let since = Instant::now();
-        let (client, connection) = match timeout_at(deadline, Box::pin(sign_in(&config, gate))).await {
+        let signing_in = Box::pin(sign_in(&config, stream, Traffic::Bounded));
+        let SignedIn { client, connection, greeting } = match timeout_at(deadline, signing_in).await {
             Ok(Ok(signed_in)) => signed_in,
             Ok(Err(error)) => return Err(Box::new(words::postgres_error(&error, Phase::Auth, &scene))),
             Err(_) => return Err(Box::new(words::timeout(Phase::Auth, &scene))),
@@ -122,8 +114,8 @@ impl<'a> Session<'a> {
         self.limits
     }
 
-    pub(crate) fn greeting(&self) -> Greeting {
-        self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn greeting(&self) -> &Greeting {
+        &self.greeting
     }
 
     /// One `select 1` in milliseconds.

@@ -7,8 +7,9 @@ mod server;
 use std::{error::Error as _, io};
 
 use common::{Phase, SslMode, TestError, TestErrorKind};
+use egress::gate::Violation;
 
-use crate::{Limits, Target, gate::Violation};
+use crate::{Limits, Target};
 
 pub(crate) use connecting::connect_error;
 

@@ -126,7 +126,8 @@ pub(crate) async fn handshake(
             };
             let info = TlsInfo { version, cipher, ..certificate::describe(&seen.leaf, seen.verified) };
             let end_point = certificate::channel_binding(&seen.leaf);
-            (Ok(Stream::Tls { session: Box::new(session), end_point }), Some(info))
+            let verified = seen.verified;
+            (Ok(Stream::Tls { session: Box::new(session), end_point, verified }), Some(info))
         }
         Err((error, _socket)) => {
             let info = verifier.seen().map(|seen| certificate::describe(&seen.leaf, Verified::No));

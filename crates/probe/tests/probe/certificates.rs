@@ -141,7 +141,8 @@ async fn scram_binds_to_the_servers_certificate() {
             .password(cluster.password())
             .dbname("postgres")
             .channel_binding(tokio_postgres::config::ChannelBinding::Require);
-        let signed_in = egress::postgres::sign_in(&config, connected.stream).await;
+        let signed_in =
+            egress::postgres::sign_in(&config, connected.stream, egress::gate::Traffic::Bounded).await;
         assert!(signed_in.is_ok(), "{:?}", signed_in.err());
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use egress::{Destination, postgres::sign_in};
+use egress::{
+    Destination,
+    gate::Traffic,
+    postgres::{SignedIn, sign_in},
+};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_postgres::Client;
 
@@ -24,10 +28,11 @@ pub(crate) async fn dial(url: &DatabaseUrl) -> Result<(Client, JoinHandle<()>), 
     let connected = egress::connect(&destination, deadline)
         .await
         .map_err(|source| ConnectError::Reach { address: url.address(), source: Box::new(source) })?;
-    let signed_in = tokio::time::timeout_at(deadline, Box::pin(sign_in(&url.config, connected.stream)))
+    let signing_in = Box::pin(sign_in(&url.config, connected.stream, Traffic::Unbounded));
+    let signed_in = tokio::time::timeout_at(deadline, signing_in)
         .await
         .map_err(|_| ConnectError::Timeout { address: url.address(), limit_s: LIMIT.as_secs() })?;
-    let (client, connection) =
+    let SignedIn { client, connection, .. } =
         signed_in.map_err(|source| ConnectError::SignIn { address: url.address(), source })?;
     let task = tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -36,4 +41,27 @@ pub(crate) async fn dial(url: &DatabaseUrl) -> Result<(Client, JoinHandle<()>), 
         }
     });
     Ok((client, task))
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::{Cluster, Version, certs::Authority};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_readable_password_is_not_sent_over_tls_that_is_not_verified() {
+        let cluster = Cluster::builder(Version::V18)
+            .tls(&Authority::new().issue(&["127.0.0.1"]))
+            .hba("host all all all password")
+            .start()
+            .await;
+        let url = |mode: &str| {
+            DatabaseUrl::parse(&format!("{}?sslmode={mode}", cluster.url("postgres")).into()).unwrap()
+        };
+        let error = dial(&url("require")).await.err().unwrap();
+        assert!(error.to_string().contains("was not sent"), "{error}");
+        // The server is asked in plain text by choice.
+        assert!(dial(&url("disable")).await.is_ok());
+    }
 }

@@ -4,7 +4,7 @@
 //!   wait for a message of a billion bytes (`SSH-` read as a length);
 //! - a password is asked for in a form that can be read (cleartext) or cracked and replayed (md5), over TLS that
 //!   nobody verified: whoever sits in the middle would get it;
-//! - a message or the whole session is far longer than any answer to our questions.
+//! - a message, all of the sign-in or a whole [`Traffic::Bounded`] session is far longer than it could have to be.
 //!
 //! It only follows message headers (protocol-message-formats), so it costs next to nothing, and it keeps what
 //! recognises a pooler.
@@ -16,9 +16,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use egress::negotiate::{error_fields, recognise};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
+
+use crate::negotiate::{error_fields, recognise};
 
 /// Before sign-in servers send a few hundred bytes; notices and errors may be longer.
 const MAX_SIGN_IN_MESSAGE: usize = 64 * 1024;
@@ -33,12 +34,16 @@ const KEPT: usize = 4 * 1024;
 /// PostgreSQL never sends a message of more than 1 GB (`PQ_LARGE_MESSAGE_LIMIT`, `MaxAllocSize`).
 const POSSIBLE_LENGTH: u32 = 0x3fff_ffff;
 
-/// Why the session was ended.
+/// Why the session was ended: the inner error of the I/O error that the session ends with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Violation {
+pub enum Violation {
     #[error("not a PostgreSQL server: {seen}")]
     NotPostgres { seen: String },
-    #[error("the server asks for the password in a form that can be read on the way")]
+    #[error(
+        "the server asks for the password as {}, but its certificate is not verified, so it was not sent: let it be \
+         verified (verify-full, with its CA), or let the user in by scram-sha-256",
+        if *.md5 { "an MD5 hash" } else { "plain text" }
+    )]
     ReadablePassword { md5: bool },
     #[error("the server sent an error of {bytes} bytes")]
     LongError { sqlstate: Option<String>, message: Option<String>, bytes: usize },
@@ -48,11 +53,20 @@ pub(crate) enum Violation {
 
 /// What the session's first messages told.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Greeting {
+pub struct Greeting {
     /// The process id of BackendKeyData: PostgreSQL's own, or one that a pooler made up.
-    pub(crate) process_id: Option<i32>,
+    pub process_id: Option<i32>,
     /// Names of the parameters reported, in order.
-    pub(crate) parameters: Vec<String>,
+    pub parameters: Vec<String>,
+}
+
+/// How much a server may send once it has let us in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// 1 MiB in a message and 8 MiB in the session: a stranger's answers to our few questions.
+    Bounded,
+    /// As much as is asked for: the dashboard's own database, whose sessions live long.
+    Unbounded,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +82,7 @@ struct Follower {
     stage: Stage,
     /// Whether a readable password may be sent: over plain text by the user's choice, or verified TLS.
     readable_password: bool,
+    traffic: Traffic,
     header: [u8; 5],
     header_seen: usize,
     /// Bytes of the current message's body still to come.
@@ -81,6 +96,9 @@ struct Follower {
 impl Follower {
     fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Violation> {
         while !bytes.is_empty() {
+            if self.stage == Stage::SignedIn && self.traffic == Traffic::Unbounded {
+                return Ok(());
+            }
             if self.header_seen < 5 {
                 if self.stage == Stage::First
                     && self.header_seen == 0
@@ -203,7 +221,7 @@ impl Follower {
 
 /// A stream that is read along with.
 #[derive(Debug)]
-pub(crate) struct AuthGate<S> {
+pub struct AuthGate<S> {
     inner: S,
     follower: Follower,
     violation: Option<Violation>,
@@ -211,11 +229,12 @@ pub(crate) struct AuthGate<S> {
 
 impl<S> AuthGate<S> {
     /// `readable_password`: whether cleartext and md5 passwords may be sent over this stream.
-    pub(crate) fn new(inner: S, readable_password: bool) -> (Self, Arc<Mutex<Greeting>>) {
+    pub(crate) fn new(inner: S, readable_password: bool, traffic: Traffic) -> (Self, Arc<Mutex<Greeting>>) {
         let greeting = Arc::new(Mutex::new(Greeting::default()));
         let follower = Follower {
             stage: Stage::First,
             readable_password,
+            traffic,
             header: [0; 5],
             header_seen: 0,
             remaining: 0,
@@ -289,7 +308,7 @@ mod tests {
 
     /// Feeds in pieces of `size` bytes.
     fn feed(bytes: &[u8], size: usize, readable_password: bool) -> (Result<(), Violation>, Greeting) {
-        let (mut gate, greeting) = AuthGate::new(tokio::io::empty(), readable_password);
+        let (mut gate, greeting) = AuthGate::new(tokio::io::empty(), readable_password, Traffic::Bounded);
         let result = bytes.chunks(size).try_for_each(|piece| gate.follower.feed(piece));
         let greeting = greeting.lock().unwrap().clone();
         (result, greeting)
@@ -373,10 +392,23 @@ mod tests {
         assert_eq!(feed(&many, 8192, true).0, Err(Violation::TooMuch));
     }
 
+    #[test]
+    fn our_own_database_may_answer_at_length_once_it_has_let_us_in() {
+        let long =
+            [auth(0), message(b'Z', b"I"), message(b'D', &vec![0; 2 * 1024 * 1024]).repeat(5)].concat();
+        let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::Unbounded);
+        assert_eq!(long.chunks(8192).try_for_each(|piece| gate.follower.feed(piece)), Ok(()));
+        let endless = [auth(0), message(b'S', b"a\0b\0").repeat(100_000)].concat();
+        let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::Unbounded);
+        assert_eq!(gate.follower.feed(&endless), Err(Violation::TooMuch));
+        let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::Unbounded);
+        assert_eq!(gate.follower.feed(&auth(3)), Err(Violation::ReadablePassword { md5: false }));
+    }
+
     #[tokio::test]
     async fn nothing_of_a_refused_message_is_passed_on() {
         let bytes = auth(3);
-        let (mut gate, _) = AuthGate::new(&bytes[..], false);
+        let (mut gate, _) = AuthGate::new(&bytes[..], false, Traffic::Bounded);
         let mut passed = Vec::new();
         let error = gate.read_to_end(&mut passed).await.unwrap_err();
         assert!(error.get_ref().is_some_and(|inner| inner.is::<Violation>()));
