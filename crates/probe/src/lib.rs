@@ -15,6 +15,7 @@ mod connect_test;
 mod health;
 mod latency;
 mod limits;
+mod measured;
 mod pooler;
 mod rows;
 mod session;

@@ -9,7 +9,7 @@ use common::{
 };
 
 use super::About;
-use crate::health::{BlocksOver, Measured};
+use crate::measured::{BlocksOver, Measured};
 
 const ABOUT: About = About {
     id: "cache-hit-ratio",

@@ -8,7 +8,7 @@ use common::{
 };
 
 use super::About;
-use crate::health::Measured;
+use crate::measured::Measured;
 
 const ABOUT: About = About {
     id: "connections-used",

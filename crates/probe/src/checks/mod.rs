@@ -9,7 +9,7 @@ use common::{
     health::{Check, CheckStatus, HealthStatus, Threshold},
 };
 
-use crate::health::Measured;
+use crate::measured::Measured;
 
 /// What a check is, whatever it finds.
 pub(crate) struct About {

@@ -1,15 +1,18 @@
 //! From what was read to the numbers of a health: gauges as they are, counters as rates, and for every number that
 //! is missing, why.
 
-use common::{Reason, Unavailable, health::Metrics};
+use common::Reason;
 
 use super::{
     counters::{Counters, Interval},
     reading::Reading,
 };
-use crate::sql;
+use crate::{
+    measured::{BlocksOver, Measured},
+    sql,
+};
 
-/// Every key of [`Metrics`].
+/// Every key of [`common::health::Metrics`].
 pub(super) const KEYS: [&str; 18] = [
     "cache_hit_ratio",
     "active_connections",
@@ -30,50 +33,6 @@ pub(super) const KEYS: [&str; 18] = [
     "waiting_locks",
     "wal_bytes_per_s",
 ];
-
-/// Numbers, what is missing, and what the checks need beside.
-#[derive(Debug, Default)]
-pub(crate) struct Measured {
-    pub(crate) metrics: Metrics,
-    pub(crate) unavailable: Unavailable,
-    /// Blocks behind the cache hit ratio.
-    pub(crate) blocks: i64,
-    /// What they were counted over.
-    pub(crate) blocks_over: BlocksOver,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) enum BlocksOver {
-    /// Since the reading before, so many seconds ago.
-    Interval(f64),
-    /// Since the counters were last set to zero (seconds since the epoch; `None`: since the database began).
-    Ever(Option<f64>),
-    #[default]
-    Nothing,
-}
-
-impl Measured {
-    fn missing(&mut self, keys: &[&str], reason: &Reason) {
-        for key in keys {
-            self.unavailable.insert((*key).to_owned(), reason.clone());
-        }
-    }
-
-    /// Takes what was read; a null that the server sent is said to be one.
-    fn take<T>(&mut self, key: &str, read: Result<Option<T>, Reason>) -> Option<T> {
-        match read {
-            Ok(Some(value)) => Some(value),
-            Ok(None) => {
-                self.missing(&[key], &Reason::new("the server did not say"));
-                None
-            }
-            Err(reason) => {
-                self.missing(&[key], &reason);
-                None
-            }
-        }
-    }
-}
 
 pub(super) fn from_reading(reading: &Reading, previous: Option<&Counters>) -> Measured {
     let mut measured = Measured::default();

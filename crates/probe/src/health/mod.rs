@@ -1,6 +1,7 @@
 //! One health reading: connect, read everything in one round trip, compare with the reading before, judge.
 
 mod counters;
+mod ended;
 mod metrics;
 mod reading;
 mod statements;
@@ -15,7 +16,6 @@ use common::{
 use tokio::time::{Instant, sleep};
 
 pub use counters::Counters;
-pub(crate) use metrics::{BlocksOver, Measured};
 pub(crate) use reading::Reading;
 
 use crate::{Limits, Target, checks, connect_test, session::Session, words};
@@ -56,9 +56,9 @@ pub(crate) async fn run(
     let (reading, ended) = Box::pin(Reading::take(&session, target, deadline)).await;
     let duration_ms = millis(since.elapsed());
 
-    let lost = ended.map(|ended| match ended {
-        reading::Ended::Lost(error) => words::postgres_error(&error, Phase::Query, &session.scene()),
-        reading::Ended::Timeout => words::health_timeout(&session.scene()),
+    let lost = ended.map(|end| match end {
+        ended::Ended::Lost(error) => words::postgres_error(&error, Phase::Query, &session.scene()),
+        ended::Ended::Timeout => words::health_timeout(&session.scene()),
     });
     hang_up(session, lost.is_some()).await;
     if let (Some(error), true) = (&lost, reading.is_empty()) {

@@ -10,12 +10,16 @@ use common::{
 };
 use tokio::time::Instant;
 
-use super::{counters, counters::Counters, statements, time, transaction};
+use super::{
+    counters,
+    counters::Counters,
+    ended::{Ended, reason},
+    statements, time, transaction,
+};
 use crate::{
     Target,
     rows::{Answer, Row},
     session::{AskError, Session},
-    sql,
 };
 
 /// The fields of [`Server`] that can be missing.
@@ -177,13 +181,6 @@ pub(crate) struct Reading {
     pub(super) statements: Statements,
 }
 
-/// Why a reading ended before its end.
-#[derive(Debug)]
-pub(super) enum Ended {
-    Lost(tokio_postgres::Error),
-    Timeout,
-}
-
 impl Reading {
     pub(super) async fn take(
         session: &Session<'_>,
@@ -332,30 +329,5 @@ impl Sorter<'_> {
             .first()
             .and_then(read)
             .ok_or_else(|| Reason::new("the server's answer is not what was asked for"))
-    }
-}
-
-/// Why one query has no answer. An error that is not the query's own ends the reading.
-pub(super) fn reason(error: AskError, user: &str, ended: &mut Option<Ended>) -> Reason {
-    match error {
-        AskError::Timeout => {
-            ended.get_or_insert(Ended::Timeout);
-            Reason::new("timeout")
-        }
-        AskError::Server(error) => match error.as_db_error() {
-            Some(db) => {
-                let said = text::clean_server_text(db.message());
-                match db.code().code() {
-                    "42501" => Reason::with_fix("no_privilege", sql::grant_monitor(user)),
-                    "57014" => Reason::new("the server stopped the query at its time limit"),
-                    "55P03" => Reason::new("locked: the query would have had to wait"),
-                    _ => Reason::new(said),
-                }
-            }
-            None => {
-                ended.get_or_insert(Ended::Lost(error));
-                Reason::new("the connection broke")
-            }
-        },
     }
 }

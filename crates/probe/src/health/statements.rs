@@ -8,7 +8,7 @@ use common::{
 use tokio::time::Instant;
 
 use super::{
-    reading::{self, Ended},
+    ended::{self, Ended},
     time, transaction,
 };
 use crate::{
@@ -214,7 +214,7 @@ fn why(error: AskError, known: &Known<'_>, ended: &mut Option<Ended>) -> Reason 
         // "pg_stat_statements must be loaded via shared_preload_libraries"
         Some("55000") => Reason::with_fix("not_preloaded", preload(known)),
         Some("42501") => no_privilege(known),
-        _ => reading::reason(error, known.user, ended),
+        _ => ended::reason(error, known.user, ended),
     }
 }
 
