@@ -22,7 +22,7 @@ pub(super) fn reason(error: AskError, user: &str, ended: &mut Option<Ended>) -> 
             Some(db) => {
                 let said = text::clean_server_text(db.message());
                 match db.code().code() {
-                    "42501" => Reason::with_fix("no_privilege", sql::grant_monitor(user)),
+                    "42501" => sql::no_privilege(user),
                     "57014" => Reason::new("the server stopped the query at its time limit"),
                     "55P03" => Reason::new("locked: the query would have had to wait"),
                     _ => Reason::new(said),

@@ -62,13 +62,8 @@ fn connections(reading: &Reading, measured: &mut Measured) {
 
     // Sessions whose state cannot be seen would be counted as none.
     let user = about.ok().and_then(|about| about.role_name.clone()).unwrap_or_default();
-    let seen = activity.and_then(|activity| {
-        if activity.hidden > 0 {
-            Err(Reason::with_fix("no_privilege", sql::grant_monitor(&user)))
-        } else {
-            Ok(activity)
-        }
-    });
+    let seen = activity
+        .and_then(|activity| if activity.hidden > 0 { Err(sql::no_privilege(&user)) } else { Ok(activity) });
     let longest =
         measured.take("longest_transaction_s", seen.clone().map(|activity| activity.longest_transaction_s));
     measured.metrics.longest_transaction_s = longest;

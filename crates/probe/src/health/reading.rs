@@ -58,7 +58,7 @@ pub(crate) struct About {
     started_at_s: Option<f64>,
     now_s: Option<f64>,
     timezone: Option<String>,
-    /// Whom the server takes us for; a pooler may have mapped the user.
+    /// Whom the server takes us for; a pooler may have mapped the user. As the server sent it: only for [`crate::sql`].
     pub(crate) role_name: Option<String>,
     pub(crate) reads_all_stats: Option<bool>,
     pub(crate) max_connections: Option<i64>,
@@ -206,7 +206,8 @@ impl Reading {
         let about = sorter.row(|row| Some(About::from_row(row)));
         let user = about.as_ref().ok().and_then(|about| about.role_name.clone());
         let user = user.as_deref().unwrap_or(&target.username);
-        let identity = sorter.row(|row| Some(row.text("system_identifier")));
+        let identity = sorter
+            .row(|row| Some(row.text("system_identifier").map(|shown| text::clean_server_text(&shown))));
         let activity = sorter.row(|row| Some(Activity::from_row(row)));
         let mut counters = sorter.row(Counters::from_row);
         let wal = sorter.next().map(|answer| counters::wal_bytes(&answer));

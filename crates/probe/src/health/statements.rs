@@ -20,6 +20,9 @@ use crate::{
 /// Characters of a statement's text that are read; cut on the server, so that a statement of megabytes stays there.
 const MAX_QUERY: usize = 2000;
 
+/// Statements that are shown, whatever number the server sends.
+const TOP: usize = 10;
+
 /// Only superusers and members of `pg_read_all_settings` may see it.
 pub(super) const PRELOADED: &str = "select current_setting('shared_preload_libraries') as libraries";
 
@@ -159,13 +162,13 @@ pub(super) async fn read(
         return (missing(not_installed(extension, known)), None);
     };
     if known.reads_all == Some(false) {
-        return (missing(no_privilege(known)), None);
+        return (missing(sql::no_privilege(known.user)), None);
     }
     let query = format!("{LOOK_THERE}{}", top(version));
     let answer = transaction::read(session, &[&query], deadline).await.into_iter().next();
     match answer {
         Some(Ok(answer)) => {
-            let top = answer.rows().filter_map(statement).collect();
+            let top = answer.rows().filter_map(statement).take(TOP).collect();
             (Statements { available: true, reason: None, fix_sql: None, top }, None)
         }
         Some(Err(error)) => {
@@ -185,7 +188,7 @@ fn statement(row: Row<'_>) -> Option<Statement> {
         shown.push_str(&format!("… (cut; {bytes} bytes in all)"));
     }
     Some(Statement {
-        query_id: row.text("query_id").unwrap_or_default(),
+        query_id: row.text("query_id").map(|id| text::clean_server_text(&id)).unwrap_or_default(),
         query: shown,
         user: row.text("user_name").map(|name| text::clean_server_text(&name)),
         database: row.text("database_name").map(|name| text::clean_server_text(&name)),
@@ -212,14 +215,10 @@ fn why(error: AskError, known: &Known<'_>, ended: &mut Option<Ended>) -> Reason 
     };
     match code.as_deref() {
         // "pg_stat_statements must be loaded via shared_preload_libraries"
-        Some("55000") => Reason::with_fix("not_preloaded", preload(known)),
-        Some("42501") => no_privilege(known),
+        Some("55000") => Reason { reason: "not_preloaded".to_owned(), fix_sql: preload(known) },
+        Some("42501") => sql::no_privilege(known.user),
         _ => ended::reason(error, known.user, ended),
     }
-}
-
-fn no_privilege(known: &Known<'_>) -> Reason {
-    Reason::with_fix("no_privilege", sql::grant_monitor(known.user))
 }
 
 const CREATE: &str = "CREATE EXTENSION pg_stat_statements;";
@@ -233,71 +232,132 @@ fn not_installed(extension: &Extension, known: &Known<'_>) -> Reason {
             ),
         );
     }
-    let is_loaded = known.preloaded.map(|libraries| parse_libraries(libraries).iter().any(|l| l == LIBRARY));
-    let fix = match is_loaded {
-        Some(true) => CREATE.to_owned(),
-        _ => format!("{}\n{CREATE}", preload(known)),
+    let is_loaded = known.libraries().is_some_and(|libraries| libraries.iter().any(|name| name == LIBRARY));
+    let fix_sql = match is_loaded {
+        true => Some(CREATE.to_owned()),
+        false => preload(known).map(|preload| format!("{preload}\n{CREATE}")),
     };
-    Reason::with_fix("not_installed", fix)
+    Reason { reason: "not_installed".to_owned(), fix_sql }
 }
 
 const LIBRARY: &str = "pg_stat_statements";
 
-/// How to have the library loaded at start, without losing those that are.
-fn preload(known: &Known<'_>) -> String {
+/// How to have the library loaded at start, without losing those that are; `None` where those cannot be named.
+fn preload(known: &Known<'_>) -> Option<String> {
     if let Some(provider) = known.provider {
-        return format!(
+        return Some(format!(
             "-- {provider}: add pg_stat_statements to shared_preload_libraries in the provider's settings, restart, then"
+        ));
+    }
+    if known.preloaded.is_none() {
+        return Some(
+            "-- as a superuser, add pg_stat_statements to shared_preload_libraries if SHOW shared_preload_libraries; \
+             does not name it, and restart PostgreSQL; then, in this database:"
+                .to_owned(),
         );
     }
-    match known.preloaded {
-        Some(libraries) => {
-            let mut all = parse_libraries(libraries);
-            if !all.iter().any(|library| library == LIBRARY) {
-                all.push(LIBRARY.to_owned());
-            }
-            // Each in quotes of its own: one text with commas would be taken for one library, and the server would
-            // not start.
-            let all: Vec<String> = all.iter().map(|library| sql::literal(library)).collect();
-            format!(
-                "ALTER SYSTEM SET shared_preload_libraries = {};\n-- then restart PostgreSQL, and in this database:",
-                all.join(", ")
-            )
-        }
-        None => "-- as a superuser, add pg_stat_statements to shared_preload_libraries if SHOW shared_preload_libraries; \
-                 does not name it, and restart PostgreSQL; then, in this database:"
-            .to_owned(),
+    let mut all = known.libraries()?;
+    if !all.iter().any(|library| library == LIBRARY) {
+        all.push(LIBRARY.to_owned());
+    }
+    // Each in quotes of its own: one text with commas would be taken for one library, and the server would not
+    // start.
+    let all: Vec<String> = all.iter().map(|library| sql::literal(library)).collect();
+    Some(format!(
+        "ALTER SYSTEM SET shared_preload_libraries = {};\n-- then restart PostgreSQL, and in this database:",
+        all.join(", ")
+    ))
+}
+
+impl Known<'_> {
+    /// The libraries that are loaded at start. `None` where we may not see them, or where one has a name that cannot
+    /// be shown as it is: with SQL that leaves it out, it would no longer be loaded.
+    fn libraries(&self) -> Option<Vec<String>> {
+        let list = self.preloaded.filter(|list| list.len() <= text::MAX_SERVER_TEXT)?;
+        parse_libraries(list).filter(|libraries| libraries.iter().all(|name| sql::is_plain(name)))
     }
 }
 
-/// A list as PostgreSQL writes it: separated by commas, a name in double quotes where it needs them.
-fn parse_libraries(list: &str) -> Vec<String> {
-    list.split(',')
-        .map(|name| name.trim().trim_matches('"').to_owned())
-        .filter(|name| !name.is_empty())
-        .collect()
+/// A list as PostgreSQL writes it (`SplitDirectoriesString`): separated by commas, a name in double quotes where it
+/// needs them, a double quote within them doubled. `None` for what is no such list.
+fn parse_libraries(list: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut rest = list.trim();
+    if rest.is_empty() {
+        return Some(names);
+    }
+    loop {
+        let mut name = String::new();
+        if let Some(mut quoted) = rest.strip_prefix('"') {
+            loop {
+                let (part, after) = quoted.split_once('"')?;
+                name.push_str(part);
+                match after.strip_prefix('"') {
+                    Some(more) => {
+                        name.push('"');
+                        quoted = more;
+                    }
+                    None => {
+                        rest = after.trim_start();
+                        break;
+                    }
+                }
+            }
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            name.push_str(rest[..end].trim_end());
+            rest = &rest[end..];
+        }
+        if name.is_empty() {
+            return None;
+        }
+        names.push(name);
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None => return rest.is_empty().then_some(names),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn known(preloaded: Option<&'static str>) -> Known<'static> {
+    fn known(preloaded: Option<&str>) -> Known<'_> {
         Known { user: "app", preloaded, reads_all: Some(true), provider: None }
+    }
+
+    fn first_line(preloaded: Option<&str>) -> Option<String> {
+        preload(&known(preloaded))?.lines().next().map(str::to_owned)
     }
 
     #[test]
     fn libraries_that_are_loaded_already_are_kept_each_in_its_own_quotes() {
         assert_eq!(
-            preload(&known(Some("timescaledb, \"auto_explain\""))).lines().next(),
+            first_line(Some("timescaledb, \"auto_explain\"")).as_deref(),
             Some(
                 "ALTER SYSTEM SET shared_preload_libraries = 'timescaledb', 'auto_explain', 'pg_stat_statements';"
             )
         );
         assert_eq!(
-            preload(&known(Some(""))).lines().next(),
+            first_line(Some("")).as_deref(),
             Some("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';")
         );
+        assert_eq!(
+            first_line(Some("\"od,d \"\"it's\"\"\"")).as_deref(),
+            Some("ALTER SYSTEM SET shared_preload_libraries = 'od,d \"it''s\"', 'pg_stat_statements';")
+        );
+    }
+
+    #[test]
+    fn no_sql_is_proposed_that_would_lose_or_hide_a_library() {
+        let there = Extension { version: None, available: true };
+        let long = format!("\"{}\"", "x".repeat(700));
+        for list in ["timescaledb, \"a\u{202E}b\"", "\"a\nb\"", "\"open", "a,,b", "\"a\"b", &long] {
+            assert_eq!(preload(&known(Some(list))), None, "{list}");
+            let reason = not_installed(&there, &known(Some(list)));
+            assert_eq!((reason.reason.as_str(), reason.fix_sql), ("not_installed", None), "{list}");
+        }
     }
 
     #[test]
