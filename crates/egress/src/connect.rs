@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Cause, ConnectError, Encryption, Peer, Socket, Stream,
-    dial::dial,
+    dial::{STAGGER, dial},
     negotiate::request_tls,
     policy::encryption,
     resolve::{literal, resolve},
@@ -100,7 +100,7 @@ pub async fn connect_again(
     let mut progress = Progress::at(Phase::Tcp);
     let attempt = async {
         let socket = match peer {
-            Peer::Tcp(address) => dial(vec![*address]).await.map_err(|(cause, _)| cause)?.0,
+            Peer::Tcp(address) => dial(vec![*address], STAGGER).await.map_err(|(cause, _)| cause)?.0,
             Peer::Unix(_) => dial_unix(peer).await?,
         };
         arrived(socket, peer.clone(), to, &mut progress).await
@@ -134,7 +134,7 @@ async fn reach(to: &Destination<'_>, progress: &mut Progress) -> Result<Stream, 
     progress.begin(Phase::Tcp);
     // Until one answers, the first stands for all: a time-out names an address that was tried.
     progress.peer = addresses.first().copied().map(Peer::Tcp);
-    match dial(addresses).await {
+    match dial(addresses, STAGGER).await {
         Ok((socket, peer)) => arrived(socket, peer, to, progress).await,
         Err((cause, peer)) => {
             progress.peer = peer.or(progress.peer.take());

@@ -1,6 +1,6 @@
 //! Failures are told apart, each with its phase, words and a way out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Phase, SslMode, TestErrorKind as Kind};
 use probe::{Limits, Prober, Target};
@@ -20,10 +20,8 @@ async fn a_closed_port_is_refused() {
 #[tokio::test]
 async fn packets_that_vanish_time_out_in_tcp() {
     let hole = faulty::black_hole();
-    let started = Instant::now();
     let result = impatient().test(&on_port(hole.port())).await;
     failure(&result, Kind::Timeout, Phase::Tcp);
-    assert!(started.elapsed() < Duration::from_secs(3));
     assert!(result.total_ms >= 400.0);
 }
 
