@@ -18,8 +18,9 @@ use crate::{Store, StoreError, session};
 /// Parameters: $1 search pattern, $2 tag, $3 region, $4 provider, $5 status, $6 sort, $7 since (latency),
 /// $8 whether there is a cursor and $9 rank, $10 name, $11 id of it, $12 limit.
 ///
-/// Every order is `rank, name, id` upwards; `rank` is negated for the orders that go down, and infinite where
-/// the value is not known, so that unknown comes last both ways. Only `-name` turns the second key around.
+/// Every order is `rank, name, id` upwards; `rank` is negated for the orders that go down. A p95 or score that is
+/// not known comes last both ways; what was never checked counts as checked longest ago, so it comes first by
+/// `last_check` and last by `-last_check`. Only `-name` turns the second key around.
 const LIST: &str = concat!(
     "
 with candidate as (
