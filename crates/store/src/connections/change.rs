@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use common::{ConnectionId, ConnectionInput, FieldError, PasswordChange, SslMode};
-use tokio_postgres::{Row, Transaction, types::Type};
+use tokio_postgres::{Row, types::Type};
 
 use super::{
-    insert::tag_keys,
-    naming::{as_name_taken, free_name, is_name_taken, name_key, search_text},
+    fields::{self, Fields},
+    naming::{NAME_ATTEMPTS, as_name_taken, free_name, is_name_taken},
 };
 use crate::{
     Store, StoreError,
@@ -20,13 +20,16 @@ select version, name, host, port, database_name, username, password_token, ssl_m
 from dashboard.connections
 where id = $1 and deleted_at is null
 for update";
-const UPDATE: &str = "
+const UPDATE: &str = concat!(
+    "
 update dashboard.connections
-set version = version + 1, name = $2, name_key = $3, host = $4, port = $5, database_name = $6, username = $7,
-    password_token = $8, ssl_mode = $9, ssl_root_cert = $10, region = $11, cloud_provider = $12,
-    latitude = $13, longitude = $14, place_approximate = false, tags = $15, tag_keys = $16, notes = $17,
-    check_interval_s = $18, paused = $19, let_sleep = $20, search_text = $21, updated_at = $22
-where id = $1 and version = $23 and deleted_at is null";
+set version = version + 1, place_approximate = false, (",
+    fields::columns!(),
+    ") = row (",
+    fields::values!(),
+    ")
+where id = $1 and version = $23 and deleted_at is null"
+);
 /// What was measured at another place says nothing of this one, nor does what is being measured there right now;
 /// the raw history stays.
 const FORGET_LATEST: &str = "
@@ -34,8 +37,6 @@ with moved as (update dashboard.connections set address_version = version where 
     gone as (delete from dashboard.latest_tests where connection_id = $1),
     sick as (delete from dashboard.latest_health where connection_id = $1)
 delete from dashboard.finding_spans where connection_id = $1";
-
-const NAME_ATTEMPTS: u32 = 20;
 
 /// A connection as it is stored now, without its secret: what a guard compares a change with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +115,10 @@ impl Store {
                     .map_err(|source| StoreError::Json { what: "secret", source })?,
             ),
         };
-        let changed = update_row(&transaction, &stored, input, &name, token.as_deref(), now).await?;
+        let fields = Fields::new(id, input, &name, token.as_deref(), now);
+        let mut params = fields.params();
+        params.push((&stored.version, Type::INT4));
+        let changed = session::execute(&transaction, UPDATE, &params).await?;
         if changed == 0 {
             return Err(StoreError::Conflict { current: stored.version });
         }
@@ -141,45 +145,4 @@ fn stored(id: ConnectionId, row: &Row) -> Result<(Stored, Option<String>), Store
         paused: row.try_get("paused")?,
     };
     Ok((stored, token))
-}
-
-async fn update_row(
-    transaction: &Transaction<'_>,
-    stored: &Stored,
-    input: &ConnectionInput,
-    name: &str,
-    token: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let (latitude, longitude) = input.place.unzip();
-    session::execute(
-        transaction,
-        UPDATE,
-        &[
-            (&stored.connection_id.0, Type::INT8),
-            (&name, Type::TEXT),
-            (&name_key(name), Type::TEXT),
-            (&input.host, Type::TEXT),
-            (&i32::from(input.port), Type::INT4),
-            (&input.database_name, Type::TEXT),
-            (&input.username, Type::TEXT),
-            (&token, Type::TEXT),
-            (&input.ssl_mode.as_str(), Type::TEXT),
-            (&input.ssl_root_cert, Type::TEXT),
-            (&input.region, Type::TEXT),
-            (&input.cloud_provider, Type::TEXT),
-            (&latitude, Type::FLOAT8),
-            (&longitude, Type::FLOAT8),
-            (&input.tags, Type::TEXT_ARRAY),
-            (&tag_keys(&input.tags), Type::TEXT_ARRAY),
-            (&input.notes, Type::TEXT),
-            (&input.check_interval_s, Type::INT4),
-            (&input.paused, Type::BOOL),
-            (&input.let_sleep, Type::BOOL),
-            (&search_text(input, name), Type::TEXT),
-            (&now, Type::TIMESTAMPTZ),
-            (&stored.version, Type::INT4),
-        ],
-    )
-    .await
 }

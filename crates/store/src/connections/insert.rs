@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use common::{ConnectionId, ConnectionInput, PasswordChange};
-use tokio_postgres::{Transaction, types::Type};
 
 use super::{
+    fields::{self, Fields},
     idempotency,
-    naming::{as_name_taken, free_name, is_name_taken, name_key, search_text},
+    naming::{NAME_ATTEMPTS, as_name_taken, free_name, is_name_taken},
 };
 use crate::{
     Store, StoreError,
@@ -16,16 +16,14 @@ use crate::{
 };
 
 const DRAW_ID: &str = "select nextval('dashboard.connections_id_seq')";
-const INSERT: &str = "
-insert into dashboard.connections (
-    id, name, name_key, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
-    region, cloud_provider, latitude, longitude, tags, tag_keys, notes, check_interval_s, paused, let_sleep,
-    search_text, created_at, updated_at
-)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $22)";
-
-/// How often a default name is chosen anew when others take it at the same moment.
-const NAME_ATTEMPTS: u32 = 20;
+const INSERT: &str = concat!(
+    "insert into dashboard.connections (id, created_at, ",
+    fields::columns!(),
+    ")
+values ($1, $2, ",
+    fields::values!(),
+    ")"
+);
 
 impl Store {
     /// Stores a connection, its password sealed to its id. Without a name it is called `database@host`, with
@@ -72,7 +70,8 @@ impl Store {
             ),
             PasswordChange::Keep | PasswordChange::Remove => None,
         };
-        insert_row(&transaction, id, input, &name, token.as_deref(), now).await?;
+        let fields = Fields::new(id, input, &name, token.as_deref(), now);
+        session::execute(&transaction, INSERT, &fields.params()).await?;
         if let Some((key, request_sha256)) = idempotency
             && let Some(earlier) = idempotency::remember(&transaction, key, &request_sha256, id, now).await?
         {
@@ -82,50 +81,4 @@ impl Store {
         commit(transaction).await?;
         Ok(id)
     }
-}
-
-async fn insert_row(
-    transaction: &Transaction<'_>,
-    id: ConnectionId,
-    input: &ConnectionInput,
-    name: &str,
-    token: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (latitude, longitude) = input.place.unzip();
-    session::execute(
-        transaction,
-        INSERT,
-        &[
-            (&id.0, Type::INT8),
-            (&name, Type::TEXT),
-            (&name_key(name), Type::TEXT),
-            (&input.host, Type::TEXT),
-            (&i32::from(input.port), Type::INT4),
-            (&input.database_name, Type::TEXT),
-            (&input.username, Type::TEXT),
-            (&token, Type::TEXT),
-            (&input.ssl_mode.as_str(), Type::TEXT),
-            (&input.ssl_root_cert, Type::TEXT),
-            (&input.region, Type::TEXT),
-            (&input.cloud_provider, Type::TEXT),
-            (&latitude, Type::FLOAT8),
-            (&longitude, Type::FLOAT8),
-            (&input.tags, Type::TEXT_ARRAY),
-            (&tag_keys(&input.tags), Type::TEXT_ARRAY),
-            (&input.notes, Type::TEXT),
-            (&input.check_interval_s, Type::INT4),
-            (&input.paused, Type::BOOL),
-            (&input.let_sleep, Type::BOOL),
-            (&search_text(input, name), Type::TEXT),
-            (&now, Type::TIMESTAMPTZ),
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
-/// What tags are compared by.
-pub(super) fn tag_keys(tags: &[String]) -> Vec<String> {
-    tags.iter().map(|tag| tag.to_lowercase()).collect()
 }

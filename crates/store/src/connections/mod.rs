@@ -3,6 +3,7 @@
 pub(crate) mod change;
 mod cursor;
 mod delete;
+mod fields;
 mod get;
 mod heartbeats;
 pub(crate) mod idempotency;

@@ -11,6 +11,9 @@ const TAKEN: &str = "
 select name_key from dashboard.connections
 where deleted_at is null and id <> $2 and starts_with(name_key, $1)";
 
+/// How often a default name is chosen anew when others take it at the same moment.
+pub(super) const NAME_ATTEMPTS: u32 = 20;
+
 /// What a name is compared by. Folded here, because the server's lower() depends on the locale.
 pub(super) fn name_key(name: &str) -> String {
     name.to_lowercase()
