@@ -143,6 +143,8 @@ impl Problem {
     /// A 422 that names each field. `fields` must not be empty.
     pub fn validation(fields: Vec<FieldError>) -> Self {
         let detail = match fields.as_slice() {
+            // What is wrong with the request as a whole names no field.
+            [one] if one.field.is_empty() => one.message.clone(),
             [one] => format!("{}: {}", one.field, one.message),
             many => format!("{} fields need a correction. Nothing was stored.", many.len()),
         };

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use common::{
-    Connection, ConnectionId, ConnectionInput, Created, FieldError, Page, PasswordChange, Problem,
+    Connection, ConnectionId, ConnectionInput, Created, FieldError, Page, PasswordChange, Problem, SslMode,
     TestResult, connection::ListQuery, list,
 };
-use sha2::{Digest, Sha256};
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use store::{Idempotency, Stored};
 
 use crate::{Permission, Principal, Service, checks, failure, health, patience::within_patience, targets};
@@ -41,8 +41,9 @@ pub async fn create(
 ) -> Result<Created, Problem> {
     who.require(Permission::Change)?;
     check_root_certificate(&input)?;
-    let once =
-        idempotency_key.map(|key| checked_key(key).map(|key| (key, fingerprint(&input)))).transpose()?;
+    let once = idempotency_key
+        .map(|key| checked_key(key).map(|key| (key, fingerprint(service, &input))))
+        .transpose()?;
     if let Some((key, fingerprint)) = &once
         && let Some(before) = created_before(service, who, key, fingerprint).await?
     {
@@ -164,8 +165,9 @@ fn password_stays_where_it_was(stored: &Stored, input: &ConnectionInput) -> Resu
     let elsewhere = !stored.host.eq_ignore_ascii_case(&input.host)
         || stored.port != input.port
         || stored.username != input.username;
-    let weaker =
-        input.ssl_mode.strength() < stored.ssl_mode.strength() || stored.ssl_root_cert != input.ssl_root_cert;
+    // Another CA can vouch for another server; where nothing is encrypted, nobody vouches for anything.
+    let other_ca = stored.ssl_mode != SslMode::Disable && stored.ssl_root_cert != input.ssl_root_cert;
+    let weaker = input.ssl_mode.strength() < stored.ssl_mode.strength() || other_ca;
     let changed = match (elsewhere, weaker) {
         (true, _) => "Host, port or user has changed",
         (false, true) => "The encryption has changed",
@@ -203,8 +205,8 @@ fn checked_key(key: String) -> Result<String, Problem> {
     Ok(key)
 }
 
-/// What makes two requests the same. The password is left out: a plain hash of it would be a way to guess it.
-fn fingerprint(input: &ConnectionInput) -> [u8; 32] {
+/// What makes two requests the same. Keyed, because it covers the password: a plain hash would be a way to guess it.
+fn fingerprint(service: &Service, input: &ConnectionInput) -> [u8; 32] {
     let ConnectionInput {
         name,
         host,
@@ -225,26 +227,13 @@ fn fingerprint(input: &ConnectionInput) -> [u8; 32] {
         version,
         test,
     } = input;
-    let has_password = matches!(password, PasswordChange::Set(_));
-    let fields = serde_json::json!([
-        name,
-        host,
-        port,
-        database_name,
-        username,
-        has_password,
-        ssl_mode,
-        ssl_root_cert,
-        region,
-        cloud_provider,
-        place,
-        tags,
-        notes,
-        check_interval_s,
-        paused,
-        let_sleep,
-        version,
-        test
-    ]);
-    Sha256::digest(fields.to_string()).into()
+    let password = match password {
+        PasswordChange::Set(password) => Some(password.as_secret().expose_secret()),
+        PasswordChange::Keep | PasswordChange::Remove => None,
+    };
+    // Several, because there is no JSON of so large a tuple.
+    let where_to = (name, host, port, database_name, username, password, ssl_mode, ssl_root_cert);
+    let about = (region, cloud_provider, place, tags, notes, check_interval_s, paused, let_sleep);
+    let fields = serde_json::to_vec(&(where_to, about, version, test)).map(Zeroizing::new);
+    service.store().digest(fields.as_deref().map(Vec::as_slice).unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use chrono::TimeDelta;
 use common::{
     ConnectionId, Health, Problem, Reason, Unavailable,
     health::{AllHealth, HealthCounts, HealthStatus},
@@ -18,8 +19,11 @@ const NOT_IN_TIME: &str = "There was no answer within the 10 s that a reading of
 /// How many targets are read at the same time.
 const CONCURRENT_READINGS: usize = 16;
 
-/// The last reading, or one taken now where there is none (but not of a paused or sleeping database). `fresh` always asks now, twice a second apart, so that
-/// rates are known.
+/// The longest interval that rates are taken over.
+const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
+
+/// The last reading, or one taken now where there is none (but not of a paused or sleeping database). `fresh` always
+/// asks now; where no reading is near enough for rates, twice a second apart.
 pub async fn read(
     service: &Service,
     who: &Principal,
@@ -56,25 +60,29 @@ pub(crate) async fn take(
             Err(error) => {
                 let test = targets::not_begun(&asking, loaded.id(), error.clone());
                 let reading = probe::HealthReading::of_failed(test);
-                recording::health(&asking, &reading).await;
+                recording::health(&asking, &loaded.key, &reading).await;
                 return reading.health;
             }
         };
         let previous = previous_counters(&asking, loaded.id()).await;
+        // The interval since the reading before says more than a second does.
+        let two_readings = two_readings && previous.is_none();
         let reading = {
             let _place = asking.0.guests.place(&target.host, target.port).await;
             asking.0.prober.health(target, previous.as_ref(), two_readings).await
         };
-        recording::health(&asking, &reading).await;
+        recording::health(&asking, &loaded.key, &reading).await;
         reading.health
     };
     service.0.readings.join(key, read).await.map_err(failure::from_lost)
 }
 
-/// The counters of the reading before. Without them rates are unavailable, which is no reason not to read.
+/// The counters of the reading before, if that was within the last hour: over longer intervals a rate says little of
+/// now. Without them rates are unavailable, which is no reason not to read.
 async fn previous_counters(service: &Service, id: ConnectionId) -> Option<probe::Counters> {
-    let (_, counters) = service.store().latest_health(id).await.ok().flatten()?;
-    serde_json::from_value(counters?).ok()
+    let (reading, counters) = service.store().latest_health(id).await.ok().flatten()?;
+    let age = service.0.clock.now() - reading.checked_at;
+    (age <= LONGEST_INTERVAL).then(|| serde_json::from_value(counters?).ok())?
 }
 
 /// The last reading of every connection that is not paused; where there is none, one is taken now. All together

@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use common::TestResult;
 
-use crate::{Service, failure};
+use crate::{Service, failure, targets::TargetKey};
 
 /// How often history that is older than it is kept is looked for.
 pub(crate) const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
-/// Keeps a test.
-pub(crate) async fn test(service: &Service, result: &TestResult) {
-    if let Err(error) = service.store().record_test(result).await {
+/// Keeps a test of a connection as it was at this version. Has its address changed since, the test is history only.
+pub(crate) async fn test(service: &Service, of: &TargetKey, result: &TestResult) {
+    if let Err(error) = service.store().record_test(result, of.version).await {
         not_kept(error);
     }
 }
 
 /// Keeps a health reading and the connect that it began with.
-pub(crate) async fn health(service: &Service, reading: &probe::HealthReading) {
-    test(service, &reading.test).await;
+pub(crate) async fn health(service: &Service, of: &TargetKey, reading: &probe::HealthReading) {
+    test(service, of, &reading.test).await;
     let counters = reading.counters.as_ref().and_then(|counters| serde_json::to_value(counters).ok());
-    if let Err(error) = service.store().record_health(&reading.health, counters.as_ref()).await {
+    let kept = service.store().record_health(&reading.health, counters.as_ref(), of.version).await;
+    if let Err(error) = kept {
         not_kept(error);
     }
 }

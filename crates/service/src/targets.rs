@@ -4,7 +4,7 @@ use common::{
     ConnectionId, Phase, Problem, TestError, TestErrorKind, TestResult,
     test_result::{Phases, TestKind},
 };
-use store::{StoreError, StoredTarget};
+use store::StoredTarget;
 
 use crate::{Service, failure};
 
@@ -12,7 +12,7 @@ use crate::{Service, failure};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TargetKey {
     pub(crate) id: ConnectionId,
-    version: i32,
+    pub(crate) version: i32,
 }
 
 /// A connection that is about to be asked.
@@ -32,38 +32,32 @@ impl Loaded {
 
 /// The connection `id`, with its password opened.
 pub(crate) async fn load(service: &Service, id: ConnectionId) -> Result<Loaded, Problem> {
-    match service.store().target(id).await {
-        Err(error) if !matches!(error, StoreError::Secret { .. }) => Err(failure::from_store(error)),
-        stored => Ok(loaded(id, stored)),
-    }
+    service.store().target(id).await.map(loaded).map_err(failure::from_store)
 }
 
 /// Every connection that is not paused, with its password opened.
 pub(crate) async fn all(service: &Service) -> Result<Vec<Loaded>, Problem> {
     let targets = service.store().all_targets().await.map_err(failure::from_store)?;
-    Ok(targets.into_iter().map(|(id, stored)| loaded(id, stored)).collect())
+    Ok(targets.into_iter().map(loaded).collect())
 }
 
-fn loaded(id: ConnectionId, stored: Result<StoredTarget, StoreError>) -> Loaded {
-    match stored {
-        Ok(stored) => Loaded {
-            key: TargetKey { id, version: stored.version },
-            region: stored.region,
-            target: Ok(probe::Target {
-                connection_id: id,
-                host: stored.host,
-                port: stored.port,
-                database_name: stored.database_name,
-                username: stored.username,
-                password: stored.password,
-                ssl_mode: stored.ssl_mode,
-                ssl_root_cert: stored.ssl_root_cert,
-            }),
-        },
-        Err(_) => {
-            Loaded { key: TargetKey { id, version: 0 }, region: None, target: Err(unreadable_password()) }
-        }
-    }
+fn loaded(stored: StoredTarget) -> Loaded {
+    let target = match stored.password {
+        Ok(password) => Ok(probe::Target {
+            connection_id: stored.connection_id,
+            host: stored.host,
+            port: stored.port,
+            database_name: stored.database_name,
+            username: stored.username,
+            password,
+            ssl_mode: stored.ssl_mode,
+            ssl_root_cert: stored.ssl_root_cert,
+        }),
+        // The store has logged it.
+        Err(_) => Err(unreadable_password()),
+    };
+    let key = TargetKey { id: stored.connection_id, version: stored.version };
+    Loaded { key, region: stored.region, target }
 }
 
 fn unreadable_password() -> TestError {

@@ -126,10 +126,12 @@ async fn a_stored_password_is_not_sent_anywhere_new() {
         let refused = connections::update(&dashboard.service, &ADMIN, id, input).await.unwrap_err();
         assert_eq!(refused.fields[0].field, "password");
     }
-    let renamed = ConnectionInput { name: Some("shop eu".to_owned()), ..keeping };
+    let renamed = ConnectionInput { name: Some("shop eu".to_owned()), ..keeping.clone() };
     let changed = connections::update(&dashboard.service, &ADMIN, id, renamed).await.unwrap();
     assert_eq!((changed.name.as_str(), changed.version, changed.has_password), ("shop eu", 2, true));
     assert!(checks::test(&dashboard.service, &ADMIN, id).await.unwrap().ok);
+    let stricter = ConnectionInput { ssl_mode: SslMode::VerifyFull, ..keeping };
+    connections::update(&dashboard.service, &ADMIN, id, stricter).await.unwrap();
 }
 
 #[tokio::test]
@@ -167,8 +169,10 @@ async fn an_idempotency_key_creates_once() {
     let again = create(dashboard.input("shop")).await.unwrap();
     assert_eq!(first.connection.id, again.connection.id);
     assert_eq!(first.test, again.test);
-    let other = create(dashboard.input("other")).await.unwrap_err();
-    assert_eq!(other.code, ProblemCode::Conflict);
+    let password = PasswordChange::Set(RequestSecret::new("another"));
+    for other in [dashboard.input("other"), ConnectionInput { password, ..dashboard.input("shop") }] {
+        assert_eq!(create(other).await.unwrap_err().code, ProblemCode::Conflict);
+    }
 }
 
 #[tokio::test]
