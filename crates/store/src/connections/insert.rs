@@ -5,8 +5,8 @@ use common::{ConnectionId, ConnectionInput, PasswordChange};
 
 use super::{
     fields::{self, Fields},
-    idempotency,
-    naming::{NAME_ATTEMPTS, as_name_taken, free_name, is_name_taken},
+    idempotency::{self, Idempotency},
+    naming::{NAME_ATTEMPTS, free_name, is_name_taken},
 };
 use crate::{
     Store, StoreError,
@@ -44,8 +44,25 @@ impl Store {
                 Err(error) if is_name_taken(&error) && input.name.is_none() && attempt < NAME_ATTEMPTS => {
                     attempt += 1;
                 }
-                outcome => return outcome.map_err(as_name_taken),
+                Err(error) if is_name_taken(&error) => {
+                    return self.earlier(idempotency, now).await?.ok_or(StoreError::NameTaken);
+                }
+                outcome => return outcome,
             }
+        }
+    }
+
+    /// What the same request made, when the name was taken by itself: it came twice at once, and the other one
+    /// was first at the index of names.
+    async fn earlier(
+        &self,
+        idempotency: Option<(&str, [u8; 32])>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ConnectionId>, StoreError> {
+        let Some((key, request_sha256)) = idempotency else { return Ok(None) };
+        match self.idempotent(key, &request_sha256, now).await? {
+            Idempotency::Same(earlier) => Ok(Some(earlier)),
+            Idempotency::New | Idempotency::Different => Ok(None),
         }
     }
 

@@ -156,7 +156,7 @@ async fn what_was_measured_elsewhere_goes_when_the_address_changes() {
     store.update(id, &moved.parse().unwrap(), now(), any).await.unwrap();
     let stored = store.get(id, now()).await.unwrap();
     assert_eq!((stored.status, stored.health, stored.heartbeats.len()), (ConnectionStatus::Unknown, None, 1));
-    assert_eq!(store.failing_since(id).await.unwrap(), None);
+    assert_eq!(fixture.since(id, "connection").await, None);
 }
 
 #[tokio::test]
@@ -195,8 +195,7 @@ async fn a_deleted_connection_is_hidden_and_can_be_restored_for_thirty_seconds()
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let id = fixture.add("one").await;
-    let gone_at = store.delete(id, Some(1), now()).await.unwrap();
-    assert_eq!(gone_at, now() + seconds(30));
+    store.delete(id, Some(1), now()).await.unwrap();
     assert!(matches!(store.get(id, now()).await, Err(StoreError::NotFound)));
     assert!(matches!(store.delete(id, None, now()).await, Err(StoreError::NotFound)));
     assert_eq!(store.list(&Default::default(), now()).await.unwrap().total, 0);
@@ -251,6 +250,26 @@ async fn a_purge_takes_the_row_the_secret_and_the_history() {
     store.record_health(&health(gone, now(), HealthStatus::Ok, 90), None, 1).await.unwrap();
     assert_eq!((fixture.count("checks").await, fixture.count("health_samples").await), (1, 1));
     assert!(matches!(store.restore(gone, now()).await, Err(StoreError::NotFound)));
+}
+
+#[tokio::test]
+async fn the_same_request_twice_at_once_makes_one_connection_under_its_chosen_name() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let input = named("chosen");
+    for round in 0..10 {
+        let key = format!("k{round}");
+        let request = Some((key.as_str(), [7; 32]));
+        let insert = || store.insert(&input, request, now());
+        let (one, other) = futures::future::join(insert(), insert()).await;
+        let id = one.unwrap();
+        assert_eq!(other.unwrap(), id);
+        // Another key is another request.
+        let taken = store.insert(&input, Some(("other", [7; 32])), now()).await;
+        assert!(matches!(taken, Err(StoreError::NameTaken)));
+        store.delete(id, None, now()).await.unwrap();
+    }
+    assert_eq!(fixture.count("connections").await, 10);
 }
 
 #[tokio::test]

@@ -41,6 +41,13 @@ impl Fixture {
         self.sql().await.query_one(&sql, &[]).await.unwrap().get(0)
     }
 
+    /// Since when a check has been beyond its limit (or, for `connection`, tests have been failing).
+    pub(crate) async fn since(&self, id: ConnectionId, check_id: &str) -> Option<DateTime<Utc>> {
+        let sql = "select since from dashboard.finding_spans where connection_id = $1 and check_id = $2";
+        let row = self.sql().await.query_opt(sql, &[&id.0, &check_id]).await.unwrap();
+        row.map(|row| row.get(0))
+    }
+
     pub(crate) async fn add(&self, name: &str) -> ConnectionId {
         self.store.insert(&named(name), None, now()).await.unwrap()
     }
