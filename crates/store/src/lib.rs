@@ -20,11 +20,8 @@ mod sealed;
 mod session;
 
 pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
-pub use connections::{
-    UNDO_WINDOW, change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget,
-};
+pub use connections::{change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget};
 pub use error::{ConnectError, StoreError, UrlError};
-pub use history::{CONNECTION_FINDING, FindingSpan};
 pub use keys::{KeyError, KeyRing};
 pub use migrate::migrate;
 pub use open::{Store, check_url};

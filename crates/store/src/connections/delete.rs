@@ -1,13 +1,10 @@
 //! Deleting: hidden at once, restorable for 30 s, then gone with its secret and history.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use common::ConnectionId;
+use common::{ConnectionId, connection::UNDO_WINDOW_S};
 use tokio_postgres::types::Type;
 
-use super::{
-    naming::{as_name_taken, free_name, is_name_taken, name_key},
-    undo_window,
-};
+use super::naming::{as_name_taken, free_name, is_name_taken, name_key};
 use crate::{
     Store, StoreError,
     open::commit,
@@ -33,8 +30,12 @@ const PURGE_SAMPLES: &str = "delete from dashboard.health_samples where connecti
 const PURGE: &str = "delete from dashboard.connections where id = any ($1)";
 const FORGET_KEYS: &str = "delete from dashboard.idempotency_keys where created_at < $1";
 
+fn undo_window() -> TimeDelta {
+    TimeDelta::seconds(i64::from(UNDO_WINDOW_S))
+}
+
 impl Store {
-    /// Hides a connection and says when it is gone for good.
+    /// Hides a connection; [`Store::purge`] takes it for good after [`UNDO_WINDOW_S`].
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Conflict`] when `version` is old.
@@ -43,7 +44,7 @@ impl Store {
         id: ConnectionId,
         version: Option<i32>,
         now: DateTime<Utc>,
-    ) -> Result<DateTime<Utc>, StoreError> {
+    ) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         let transaction = session.begin().await?;
         let row = session::row(&transaction, LIVE_VERSION, &[(&id.0, Type::INT8)]).await?;
@@ -52,8 +53,7 @@ impl Store {
             return Err(StoreError::Conflict { current });
         }
         session::execute(&transaction, DELETE, &[(&id.0, Type::INT8), (&now, Type::TIMESTAMPTZ)]).await?;
-        commit(transaction).await?;
-        Ok(now + undo_window())
+        commit(transaction).await
     }
 
     /// Brings a connection back within the undo window; under a free name with ` (2)` when another took its own.

@@ -3,7 +3,6 @@
 
 mod expiry;
 mod finding_list;
-mod findings;
 mod json;
 mod latest;
 mod percentiles;
@@ -12,10 +11,8 @@ mod record_test;
 mod sizes;
 mod words;
 
-pub use findings::FindingSpan;
-
 /// The check id under which a failed test stands among the findings.
-pub const CONNECTION_FINDING: &str = "connection";
+pub(crate) const CONNECTION_FINDING: &str = "connection";
 
 /// Milliseconds as the whole microseconds that are kept. What does not fit (35 min) stands at the end of the range.
 fn micros(ms: f64) -> i32 {

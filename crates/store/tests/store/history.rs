@@ -13,20 +13,16 @@ async fn a_test_comes_back_as_it_was_without_its_nul() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let id = fixture.add("one").await;
-    assert_eq!(store.latest_test(id).await.unwrap(), None);
     let good = passed(id, now(), 12.345);
     store.record_test(&good, 1).await.unwrap();
-    assert_eq!(store.latest_test(id).await.unwrap().as_ref(), Some(&good));
     let stored = store.get(id, now()).await.unwrap();
     assert_eq!((stored.status, stored.last_check), (ConnectionStatus::Up, Some(good)));
 
     let bad = failed(id, now() + seconds(1));
     store.record_test(&bad, 1).await.unwrap();
-    let kept = store.latest_test(id).await.unwrap().unwrap();
-    assert_eq!(kept.error.unwrap().message, "refused\u{FFFD} <b>");
-    assert_eq!(store.get(id, now()).await.unwrap().status, ConnectionStatus::Down);
-    assert_eq!(store.failed_latest_tests().await.unwrap().len(), 1);
-    assert_eq!(store.all_latest_tests().await.unwrap().len(), 1);
+    let stored = store.get(id, now()).await.unwrap();
+    assert_eq!(stored.last_check.unwrap().error.unwrap().message, "refused\u{FFFD} <b>");
+    assert_eq!(stored.status, ConnectionStatus::Down);
     // The version is remembered through a failure.
     assert_eq!(store.standings().await.unwrap()[0].server_version_num, Some(170_002));
 }
@@ -56,7 +52,7 @@ async fn an_older_reading_goes_into_history_only() {
     let stored = store.get(id, now()).await.unwrap();
     assert_eq!((stored.status, stored.heartbeats.len()), (ConnectionStatus::Up, 2));
     assert_eq!(stored.health.unwrap().score, Some(90));
-    assert!(store.finding_spans(None).await.unwrap().is_empty());
+    assert_eq!(fixture.count("finding_spans").await, 0);
     assert_eq!(fixture.count("health_samples").await, 2);
 }
 
@@ -165,9 +161,10 @@ async fn a_finding_begins_once_and_ends_when_it_is_right_again() {
     let read = |after: i64, status: CheckStatus| {
         let mut reading = health(id, now() + seconds(after), HealthStatus::Ok, 90);
         reading.checks = vec![check("cache-hit-ratio", status)];
+        let fixture = &fixture;
         async move {
             store.record_health(&reading, None, 1).await.unwrap();
-            store.finding_since(id, "cache-hit-ratio").await.unwrap()
+            fixture.since(id, "cache-hit-ratio").await
         }
     };
     assert_eq!(read(0, CheckStatus::Ok).await, None);
@@ -179,11 +176,11 @@ async fn a_finding_begins_once_and_ends_when_it_is_right_again() {
     assert_eq!(read(5, CheckStatus::Warning).await, Some(now() + seconds(5)));
     store.record_test(&failed(id, now() + seconds(6)), 1).await.unwrap();
     store.record_test(&failed(id, now() + seconds(7)), 1).await.unwrap();
-    assert_eq!(store.failing_since(id).await.unwrap(), Some(now() + seconds(6)));
-    assert_eq!(store.finding_spans(None).await.unwrap().len(), 2);
+    assert_eq!(fixture.since(id, "connection").await, Some(now() + seconds(6)));
+    assert_eq!(fixture.count("finding_spans").await, 2);
     store.record_test(&passed(id, now() + seconds(8), 1.0), 1).await.unwrap();
-    assert_eq!(store.failing_since(id).await.unwrap(), None);
-    assert_eq!(store.finding_spans(Some(id)).await.unwrap().len(), 1);
+    assert_eq!(fixture.since(id, "connection").await, None);
+    assert_eq!(fixture.count("finding_spans").await, 1);
 }
 
 #[tokio::test]
@@ -255,5 +252,5 @@ async fn findings_are_listed_worst_first_and_counted_alike() {
     store.record_health(&health(ids[0], now() + seconds(60), HealthStatus::Down, 0), None, 1).await.unwrap();
     assert_eq!(store.findings(None, None, 10, None).await.unwrap().total, 3);
     assert_eq!(store.finding_counts().await.unwrap().warning, 1);
-    assert_eq!(store.finding_since(ids[0], ratio).await.unwrap(), Some(now()));
+    assert_eq!(fixture.since(ids[0], ratio).await, Some(now()));
 }
