@@ -18,10 +18,12 @@ mod migrate;
 mod open;
 mod sealed;
 mod session;
+mod store;
 
 pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
 pub use connections::{change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget};
 pub use error::{ConnectError, StoreError, UrlError};
 pub use keys::{KeyError, KeyRing};
 pub use migrate::migrate;
-pub use open::{Store, check_url};
+pub use open::check_url;
+pub use store::Store;

@@ -20,7 +20,7 @@ const MAX_SESSIONS: usize = 10;
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
 const RECYCLE_LIMIT: Duration = Duration::from_secs(2);
 
-pub(super) type Pool = managed::Pool<Dialer>;
+pub(crate) type Pool = managed::Pool<Dialer>;
 
 /// Opens sessions, and looks after those that come back.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl managed::Manager for Dialer {
     }
 }
 
-pub(super) fn build(url: DatabaseUrl) -> Result<Pool, StoreError> {
+pub(crate) fn build(url: DatabaseUrl) -> Result<Pool, StoreError> {
     let timeouts =
         Timeouts { wait: Some(WAIT_LIMIT), create: Some(dial::LIMIT), recycle: Some(RECYCLE_LIMIT) };
     managed::Pool::builder(Dialer { url })
@@ -61,7 +61,7 @@ pub(super) fn build(url: DatabaseUrl) -> Result<Pool, StoreError> {
 pub(crate) struct Session(Object<Dialer>);
 
 impl Session {
-    pub(super) async fn take(pool: &Pool) -> Result<Self, StoreError> {
+    pub(crate) async fn take(pool: &Pool) -> Result<Self, StoreError> {
         match pool.get().await {
             Ok(object) => Ok(Self(object)),
             Err(PoolError::Backend(error)) => Err(error.into()),
