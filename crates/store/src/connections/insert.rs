@@ -27,7 +27,7 @@ values ($1, $2, ",
 
 impl Store {
     /// Stores a connection, its password sealed to its id. Without a name it is called `database@host`, with
-    /// ` (2)` where that is taken. `idempotency` (key, SHA-256 of the request) is remembered in the same
+    /// ` (2)` where that is taken. `idempotency` (key, [`Store::digest`] of the request) is remembered in the same
     /// transaction; when the same request was stored meanwhile, the answer is the connection of then.
     ///
     /// # Errors
