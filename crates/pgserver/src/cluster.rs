@@ -170,7 +170,8 @@ fn check(program: &'static str, output: Output) -> Result<(), PgServerError> {
     Err(PgServerError::Program { program, output: format!("{}: {}", output.status, clean(&said, 1_000)) })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
