@@ -67,12 +67,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let no_such = || Problem::not_found("There is no such connection.").with_hint("Its id is a number.");
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| no_such())?;
+        let id = in_path(parts, state).await.ok_or_else(no_such)?;
         // `+7` and `007` parse, but name nothing.
         let id: ConnectionId =
             id.parse().ok().filter(|parsed: &ConnectionId| parsed.to_string() == id).ok_or_else(no_such)?;
         Ok(Self(id))
     }
+}
+
+/// The id of a job in the path. What is not even text (`%ff`) names no job: 404.
+pub(super) struct JobId(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for JobId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let id = in_path(parts, state).await;
+        Ok(Self(id.ok_or_else(|| Problem::not_found("There is no such job."))?))
+    }
+}
+
+/// The one variable part of a path, if it is UTF-8.
+async fn in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<String> {
+    Path::<String>::from_request_parts(parts, state).await.ok().map(|Path(part)| part)
 }
 
 /// The `Idempotency-Key` header; its rules are the use case's.

@@ -62,12 +62,15 @@ async fn unknown_and_wrong_parameters_are_told_by_name_and_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_names_no_connection_is_404() {
     let dashboard = Dashboard::start().await;
-    for id in ["99999", "abc", "0", "-1", "1.5", "007", "9999999999999999999999", "%F0%9F%92%A9"] {
+    for id in ["99999", "abc", "0", "-1", "1.5", "007", "9999999999999999999999", "%F0%9F%92%A9", "%ff"] {
         dashboard.get(&format!("{ALL}/{id}")).await.problem(404, "not_found");
         dashboard.post(&format!("/api/test/connection/{id}")).await.problem(404, "not_found");
         dashboard.get(&format!("/api/health/{id}")).await.problem(404, "not_found");
     }
-    dashboard.get("/api/jobs/none").await.problem(404, "not_found");
+    for id in ["none", "%ff", "%F0%9F%92%A9"] {
+        dashboard.get(&format!("/api/jobs/{id}")).await.problem(404, "not_found");
+        dashboard.delete(&format!("/api/jobs/{id}")).await.problem(404, "not_found");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

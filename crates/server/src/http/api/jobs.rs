@@ -1,14 +1,11 @@
 //! `/api/jobs`: work that takes longer than a request.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use common::job::Job;
 use service::{Service, jobs};
 
 use super::{
-    super::{Caller, problem::Refusal, query::Query},
+    super::{Caller, extract::JobId, problem::Refusal, query::Query},
     responses::{Always, NoSuchJob},
 };
 
@@ -23,7 +20,7 @@ use super::{
 pub(in crate::http) async fn get(
     State(service): State<Service>,
     Caller(who): Caller,
-    Path(id): Path<String>,
+    JobId(id): JobId,
     Query(()): Query<()>,
 ) -> Result<Json<Job>, Refusal> {
     Ok(Json(jobs::get(&service, &who, &id).await?))
@@ -40,7 +37,7 @@ pub(in crate::http) async fn get(
 pub(in crate::http) async fn cancel(
     State(service): State<Service>,
     Caller(who): Caller,
-    Path(id): Path<String>,
+    JobId(id): JobId,
     Query(()): Query<()>,
 ) -> Result<Json<Job>, Refusal> {
     Ok(Json(jobs::cancel(&service, &who, &id).await?))
