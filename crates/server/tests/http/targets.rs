@@ -1,5 +1,7 @@
 //! Tests, latency, health and findings of real targets, as REST tells them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::{Cluster, Version, faulty};
 
@@ -103,21 +105,77 @@ async fn health_is_read_and_summed_up() {
     assert_eq!(summary["availability_ratio"]["24h"], Value::Null, "{summary}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn more_than_fifty_connections_are_tested_in_a_job() {
-    let dashboard = Dashboard::start().await;
-    let nobody = faulty::refused_port();
-    for number in 0..51 {
-        let mut body = untested(&format!("n{number}"));
-        body["port"] = json!(nobody.port());
-        dashboard.add(&body).await;
-    }
+/// Starts a test of more connections than a request waits for, and answers where its job can be read.
+async fn start_job(dashboard: &Dashboard) -> String {
     let started = dashboard.post("/api/test/all-regions").await;
     assert_eq!(started.status, 202, "{}", started.text);
     let path = started.header("location").to_owned();
     assert_eq!(path, format!("/api/jobs/{}", started.json()["job"]["id"].as_str().unwrap()));
+    path
+}
+
+/// The job once it is over.
+async fn over(dashboard: &Dashboard, path: &str) -> Value {
+    let reading = async {
+        loop {
+            let job = dashboard.get(path).await.json();
+            if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
+                return job;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reading).await.expect("the job ends")
+}
+
+/// Adds connections to 127.0.0.1, all of one region.
+async fn add_many(dashboard: &Dashboard, count: usize, port: u16, region: &str) {
+    for number in 0..count {
+        let mut body = untested(&format!("{region} {number}"));
+        body["port"] = json!(port);
+        body["region"] = json!(region);
+        dashboard.add(&body).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_tests_more_than_fifty_connections_and_groups_them() {
+    let dashboard = Dashboard::start().await;
+    let (target, nobody) = (Cluster::start(Version::V18).await, faulty::refused_port());
+    add_many(&dashboard, 48, nobody.port(), "US East").await;
+    for name in ["a", "b", "c"] {
+        let mut body = to(&target, name);
+        body["region"] = json!("EU West");
+        body["test"] = json!(false);
+        dashboard.add(&body).await;
+    }
+    let path = start_job(&dashboard).await;
+    let job = over(&dashboard, &path).await;
+    assert_eq!((&job["state"], &job["progress_ratio"]), (&json!("done"), &json!(1.0)), "{job}");
+    assert!(job["finished_at"].is_string(), "{job}");
+    let result = &job["result"];
+    assert_eq!((&result["tested"], &result["ok"]), (&json!(51), &json!(3)), "{job}");
+    let regions: Vec<_> = result["regions"].as_array().unwrap().iter().collect();
+    let counts: Vec<_> =
+        regions.iter().map(|region| json!([region["region"], region["tested"], region["ok"]])).collect();
+    assert_eq!(counts, [json!(["EU West", 3, 3]), json!(["US East", 48, 0])]);
+    assert!(regions[0]["p50_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{}", regions[0]);
+    assert_eq!(regions[1]["p50_ms"], Value::Null);
+    for failed in regions[1]["results"].as_array().unwrap() {
+        assert_eq!(failed["error"]["kind"], "refused", "{failed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_cancelled_while_its_targets_keep_silent() {
+    let dashboard = Dashboard::start().await;
+    let silent = faulty::silent();
+    add_many(&dashboard, 51, silent.port(), "EU West").await;
+    let path = start_job(&dashboard).await;
     let cancelled = dashboard.delete(&path).await;
     assert_eq!(cancelled.status, 200, "{}", cancelled.text);
-    let state = dashboard.get(&path).await.json()["state"].clone();
-    assert!(["running", "done", "cancelled"].contains(&state.as_str().unwrap()), "{state}");
+    let job = over(&dashboard, &path).await;
+    assert_eq!((&job["state"], &job["result"]), (&json!("cancelled"), &Value::Null), "{job}");
+    assert!(job["finished_at"].is_string(), "{job}");
+    // One that is over stays as it is.
+    assert_eq!(dashboard.delete(&path).await.json(), job);
 }
