@@ -11,7 +11,7 @@ use leptos::config::LeptosOptions;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::{AppState, pages::PageRequest, problem::Refusal, router::is_for_programs};
+use super::{AppState, audience::is_for_programs, pages::PageRequest, problem::Refusal};
 
 /// Names with a hash of their content never mean anything else.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

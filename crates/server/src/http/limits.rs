@@ -10,7 +10,7 @@ use axum::{
 use common::{Problem, ProblemCode, text};
 use http::{StatusCode, header};
 
-use super::{problem::Refusal, router::is_for_programs};
+use super::{audience::is_for_programs, problem::Refusal};
 
 /// The most bytes of a request: a connection with a long CA file is a few hundred kB.
 pub(super) const MAX_BODY: usize = 1024 * 1024;

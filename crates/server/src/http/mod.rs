@@ -2,6 +2,7 @@
 
 pub mod api;
 mod assets;
+mod audience;
 mod docs;
 mod extract;
 mod forms;

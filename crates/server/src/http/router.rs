@@ -84,10 +84,3 @@ fn forms() -> Router<AppState> {
         .route("/test-all", post(forms::test_all))
         .route("/theme", post(forms::theme))
 }
-
-/// Whether an address is asked by programs, which want problems as JSON, or by people, who want a page.
-pub(super) fn is_for_programs(path: &str) -> bool {
-    path == "/api"
-        || ["/api/", "/rpc/"].iter().any(|prefix| path.starts_with(prefix))
-        || ["/healthz", "/readyz", "/openapi.json"].contains(&path)
-}

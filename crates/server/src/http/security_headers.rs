@@ -6,7 +6,7 @@ use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use leptos::nonce::Nonce;
 
-use super::router::is_for_programs;
+use super::audience::is_for_programs;
 
 /// The nonce of one answer: in its `Content-Security-Policy` and on the scripts of its page.
 #[derive(Debug, Clone)]
