@@ -13,56 +13,27 @@ mod server_facts;
 mod statements;
 mod words;
 
-use common::{Connection, ConnectionId, Problem, ProblemCode};
+use common::Problem;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, hooks::use_params_map};
 
-pub(super) use self::header::address;
 use self::{
     detail::Detail, header::Header, health::HealthPanel, last_test::LastTestPanel, latency::LatencyPanel,
     recent::RecentPanel, server_facts::ServerPanel, statements::StatementsPanel,
 };
+use super::{
+    lazy::lazy_page,
+    named_connection::{LoadFailed, connection_id, load},
+};
 use crate::{
-    components::{Empty, IconName, ProblemNotice, Skeleton},
-    outcome::{FormOutcome, use_form_outcome},
+    components::{ProblemNotice, Skeleton},
     rpc::{self, RpcError},
     wire,
 };
 
-/// The id in the address. `None` where it is not a number.
-pub(super) fn connection_id() -> impl Fn() -> Option<ConnectionId> + Copy + Send + Sync + 'static {
-    let params = use_params_map();
-    move || params.with(|params| params.get_str("id").and_then(|id| id.parse().ok()))
-}
-
-/// Reads a connection. An address that holds no id names a connection that cannot exist, and is answered by the
-/// same 404: ids begin at 1.
-pub(super) async fn load(id: Option<ConnectionId>) -> Result<Connection, RpcError> {
-    rpc::get_connection(id.unwrap_or(ConnectionId(0))).await
-}
-
-/// `/connections/:id`
-#[derive(Debug)]
-pub struct ConnectionPage {
-    outcome: Option<FormOutcome>,
-}
-
-#[cfg_attr(feature = "split", leptos_router::lazy_route)]
-impl LazyRoute for ConnectionPage {
-    fn data() -> Self {
-        Self { outcome: use_form_outcome() }
-    }
-
-    #[cfg(feature = "split")]
-    fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
-
-    #[cfg(not(feature = "split"))]
-    async fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
+lazy_page! {
+    /// `/connections/:id`
+    ConnectionPage
 }
 
 impl ConnectionPage {
@@ -119,29 +90,4 @@ fn ConnectionView(detail: Detail) -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// In place of a connection that could not be loaded: it does not exist, or its row cannot be read now.
-#[component]
-pub(super) fn LoadFailed(problem: Problem) -> impl IntoView {
-    if problem.code == ProblemCode::NotFound {
-        view! {
-            <Title text="Not found"/>
-            <div class="page__head"><h1>"Not found"</h1></div>
-            <div class="panel">
-                <Empty icon=IconName::Database title="There is no such connection"
-                    text="It may have been deleted. A deleted connection can be brought back for 30 seconds, from the overview.">
-                    <a class="btn" href="/">"To the overview"</a>
-                </Empty>
-            </div>
-        }
-        .into_any()
-    } else {
-        view! {
-            <Title text="Not loaded"/>
-            <div class="page__head"><h1>"The connection could not be loaded"</h1></div>
-            <ProblemNotice problem/>
-        }
-        .into_any()
-    }
 }

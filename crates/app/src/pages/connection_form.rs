@@ -1,14 +1,8 @@
-//! Adding a connection and changing one: the same form, twice a lazy route, because most visits never need it.
-//!
-//! The feature `split` goes with `cargo leptos … --split`: a lazy route that nobody splits off would leave the page's script
-//! with an import that leads nowhere. Without it both are ordinary routes.
+//! Adding a connection and changing one: the same form on two pages.
 //!
 //! Without JavaScript the form posts to `/connections/new` or `/connections/{id}/edit`; a refused one comes back as
 //! [`FormOutcome`] with everything typed but the password. With it, the inputs still keep their own values, so a
 //! failed request loses nothing.
-//!
-//! Only a build by `cargo leptos --split` can take code apart, and code marked for it runs in no other build: hence
-//! the feature `split`, without which the two routes are ordinary ones.
 
 mod explain;
 mod fields;
@@ -20,7 +14,7 @@ mod rules;
 use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode, RequestSecret};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use self::{
     explain::AfterSaving,
@@ -28,35 +22,20 @@ use self::{
     panels::{EncryptionPanel, PlacePanel, ServerPanel},
     refusal::{Refusal, RefusalNotice},
 };
-use super::connection::{LoadFailed, connection_id};
+use super::{
+    lazy::lazy_page,
+    named_connection::{LoadFailed, connection_id, load},
+};
 use crate::{
     components::{Button, Skeleton},
-    outcome::{FormOutcome, use_form_outcome},
+    outcome::FormOutcome,
     rpc::{self, RpcError},
     wire,
 };
 
-/// `/connections/new`
-#[derive(Debug)]
-pub struct NewConnectionPage {
-    outcome: Option<FormOutcome>,
-}
-
-#[cfg_attr(feature = "split", leptos_router::lazy_route)]
-impl LazyRoute for NewConnectionPage {
-    fn data() -> Self {
-        Self { outcome: use_form_outcome() }
-    }
-
-    #[cfg(feature = "split")]
-    fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
-
-    #[cfg(not(feature = "split"))]
-    async fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
+lazy_page! {
+    /// `/connections/new`
+    NewConnectionPage
 }
 
 impl NewConnectionPage {
@@ -70,33 +49,15 @@ impl NewConnectionPage {
     }
 }
 
-/// `/connections/:id/edit`
-#[derive(Debug)]
-pub struct EditConnectionPage {
-    outcome: Option<FormOutcome>,
-}
-
-#[cfg_attr(feature = "split", leptos_router::lazy_route)]
-impl LazyRoute for EditConnectionPage {
-    fn data() -> Self {
-        Self { outcome: use_form_outcome() }
-    }
-
-    #[cfg(feature = "split")]
-    fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
-
-    #[cfg(not(feature = "split"))]
-    async fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
+lazy_page! {
+    /// `/connections/:id/edit`
+    EditConnectionPage
 }
 
 impl EditConnectionPage {
     fn into_view(self) -> AnyView {
         let outcome = self.outcome;
-        let connection = wire::load(connection_id(), super::connection::load);
+        let connection = wire::load(connection_id(), load);
         view! {
             <Suspense fallback=|| view! { <Skeleton lines=6/> }>
                 {move || {

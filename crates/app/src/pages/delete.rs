@@ -1,39 +1,23 @@
 //! Deleting a connection: a question first, in a dialog on its page, or as a page of its own without JavaScript.
 
-use common::{Connection, Problem};
+use common::{Connection, Problem, connection::UNDO_WINDOW_S};
 use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, NavigateOptions, hooks::use_navigate};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::connection::{LoadFailed, address, connection_id, load};
+use super::{
+    lazy::lazy_page,
+    named_connection::{LoadFailed, address, connection_id, load},
+};
 use crate::{
     components::{Button, Dialog, ProblemNotice, Skeleton, Toasts},
-    outcome::{FormOutcome, use_form_outcome},
     rpc::{self, RpcError},
     wire,
 };
 
-/// `/connections/:id/delete`
-#[derive(Debug)]
-pub struct DeletePage {
-    outcome: Option<FormOutcome>,
-}
-
-#[cfg_attr(feature = "split", leptos_router::lazy_route)]
-impl LazyRoute for DeletePage {
-    fn data() -> Self {
-        Self { outcome: use_form_outcome() }
-    }
-
-    #[cfg(feature = "split")]
-    fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
-
-    #[cfg(not(feature = "split"))]
-    async fn view(this: Self) -> AnyView {
-        this.into_view()
-    }
+lazy_page! {
+    /// `/connections/:id/delete`
+    DeletePage
 }
 
 impl DeletePage {
@@ -97,7 +81,7 @@ pub(super) fn DeleteDialog(connection: RwSignal<Connection>, open: RwSignal<bool
 fn Consequences() -> impl IntoView {
     view! {
         <p class="confirm__words">
-            "It is hidden at once. You can undo for 30 seconds; then its history and its stored password are gone. The database itself is not touched."
+            {format!("It is hidden at once. You can undo for {UNDO_WINDOW_S} seconds; then its history and its stored password are gone. The database itself is not touched.")}
         </p>
     }
 }

@@ -11,7 +11,7 @@ use web_sys::MouseEvent;
 use super::detail::{AfterReading, Detail};
 use crate::{
     components::{Button, CopyButton, Icon, IconName, StatusShape},
-    pages::delete::DeleteDialog,
+    pages::{delete::DeleteDialog, named_connection::address},
 };
 
 #[component]
@@ -49,13 +49,6 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// `user@host:port/database`, with an IPv6 address in brackets.
-pub(in crate::pages) fn address(connection: &Connection) -> String {
-    let Connection { username, host, port, database_name, .. } = connection;
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    format!("{username}@{host}:{port}/{database_name}")
 }
 
 fn role(detail: Detail) -> Option<&'static str> {

@@ -1,0 +1,35 @@
+//! Pages whose code is loaded when they are first visited, because most visits need only one or two of them.
+//!
+//! Only a build by `cargo leptos --split` can take code apart; elsewhere code that is marked for it would leave the
+//! page's script with an import that leads nowhere. Hence the feature `split`, without which these are ordinary routes.
+
+/// A page that shows what came of a form: the struct, made as its route is entered, and its route. It draws itself by
+/// `fn into_view(self) -> AnyView`.
+macro_rules! lazy_page {
+    ($(#[$about:meta])* $page:ident) => {
+        $(#[$about])*
+        #[derive(Debug)]
+        pub struct $page {
+            outcome: Option<$crate::outcome::FormOutcome>,
+        }
+
+        #[cfg_attr(feature = "split", leptos_router::lazy_route)]
+        impl leptos_router::LazyRoute for $page {
+            fn data() -> Self {
+                Self { outcome: $crate::outcome::use_form_outcome() }
+            }
+
+            // The attribute makes it async.
+            #[cfg(feature = "split")]
+            fn view(this: Self) -> leptos::prelude::AnyView {
+                this.into_view()
+            }
+
+            #[cfg(not(feature = "split"))]
+            async fn view(this: Self) -> leptos::prelude::AnyView {
+                this.into_view()
+            }
+        }
+    };
+}
+pub(super) use lazy_page;
