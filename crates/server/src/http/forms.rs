@@ -6,7 +6,10 @@ use axum::{
     extract::{FromRequest, Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use common::{ConnectionDraft, ConnectionId, Problem, ProblemCode, RequestSecret};
+use common::{
+    ConnectionDraft, ConnectionId, Problem, ProblemCode, RequestSecret,
+    test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
+};
 use http::{HeaderValue, StatusCode, Uri, header};
 use service::{Service, checks, connections, health};
 
@@ -193,10 +196,11 @@ pub(super) async fn latency(
     form: Form,
 ) -> Response {
     let place = Place::Connection(id);
-    let rounds = match form.text("rounds").unwrap_or("5").trim().parse() {
+    let rounds = match form.text("rounds").map_or(Ok(DEFAULT_ROUNDS), |typed| typed.trim().parse()) {
         Ok(rounds) => rounds,
         Err(_) => {
-            let problem = Problem::field("rounds", "type", "Must be a whole number from 1 to 100.");
+            let rule = format!("Must be a whole number from 1 to {MAX_ROUNDS}.");
+            let problem = Problem::field("rounds", "type", rule);
             return refused(page, ConnectionDraft::default(), problem, place).await;
         }
     };

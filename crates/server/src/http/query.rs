@@ -8,6 +8,7 @@ use common::{
     connection::{ConnectionStatus, ListQuery, Sort},
     health::Severity,
     list::MAX_LIMIT,
+    test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
     text,
 };
 use http::request::Parts;
@@ -169,12 +170,13 @@ impl FromStr for SeverityName {
 }
 
 /// How many rounds a latency test has.
+#[derive(Debug)]
 pub(super) struct Rounds(pub(super) u32);
 
 impl FromQuery for Rounds {
     fn from_query(query: &mut Parameters) -> Self {
-        const DEFAULT: u32 = 5;
-        Self(query.integer("rounds", 1..=100, "From 1 to 100.").unwrap_or(DEFAULT))
+        let rounds = query.integer("rounds", 1..=i64::from(MAX_ROUNDS), &format!("From 1 to {MAX_ROUNDS}."));
+        Self(rounds.unwrap_or(DEFAULT_ROUNDS))
     }
 }
 

@@ -1,6 +1,10 @@
 //! The latency test: one session, `select 1` again and again, each round timed apart.
 
-use common::{Latency, Phase, units};
+use common::{
+    Latency, Phase,
+    test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
+    units,
+};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use super::{detail::Detail, words};
@@ -8,10 +12,6 @@ use crate::{
     Ago,
     components::{Button, IconName, Millis, Notice, Panel, Tile, Tiles, Tone},
 };
-
-/// As many as the API takes when nobody says.
-const DEFAULT_ROUNDS: u32 = 5;
-const MAX_ROUNDS: u32 = 100;
 
 #[component]
 pub(super) fn LatencyPanel(detail: Detail) -> impl IntoView {

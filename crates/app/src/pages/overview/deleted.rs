@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::ConnectionId;
+use common::{ConnectionId, connection::UNDO_WINDOW_S};
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::{
     NavigateOptions,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a deletion can be undone.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(UNDO_WINDOW_S as u64);
 
 /// Shows when the address names what was deleted (`?deleted=7`).
 #[component]
