@@ -10,8 +10,9 @@ mod panels;
 mod read;
 mod refusal;
 mod rules;
+mod tries;
 
-use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode, RequestSecret};
+use common::{Connection, ConnectionDraft, ConnectionId, ProblemCode};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
@@ -21,6 +22,7 @@ use self::{
     fields::Errors,
     panels::{EncryptionPanel, PlacePanel, ServerPanel},
     refusal::{Refusal, RefusalNotice},
+    tries::Tries,
 };
 use super::{
     lazy::lazy_page,
@@ -136,7 +138,7 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
     let tries = StoredValue::new(Tries::default());
     let save = Action::new(move |draft: &ConnectionDraft| {
         let draft = draft.clone();
-        let key = tries.try_update_value(|tries| tries.key_for(&draft)).unwrap_or_default();
+        let key = tries.try_update_value(|tries| tries.key_for(&draft, tries::draw)).unwrap_or_default();
         async move { save(id, draft, key).await }
     });
     let pending = save.pending();
@@ -222,30 +224,6 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
         </div>
     }
     .into_any()
-}
-
-/// Names each new draft, so that sending the same one again after an answer that got lost does not add a second
-/// connection.
-#[derive(Debug, Default)]
-struct Tries {
-    /// The last draft that was sent, without its password, and its key.
-    last: Option<(String, String)>,
-}
-
-impl Tries {
-    fn key_for(&mut self, draft: &ConnectionDraft) -> String {
-        let draft = ConnectionDraft { password: RequestSecret::default(), ..draft.clone() };
-        let sent = serde_json::to_string(&draft).unwrap_or_default();
-        match &self.last {
-            Some((last, key)) if *last == sent => key.clone(),
-            _ => {
-                let part = || (js_sys::Math::random() * f64::from(u32::MAX)) as u32;
-                let key = format!("form-{:08x}{:08x}{:08x}{:08x}", part(), part(), part(), part());
-                self.last = Some((sent, key.clone()));
-                key
-            }
-        }
-    }
 }
 
 /// Stores the connection. What is changed is tested again, so that the page that follows says whether it still
