@@ -135,11 +135,12 @@ pub async fn create_connection(draft: ConnectionDraft, idempotency_key: String) 
     service::connections::create(&service, &principal, input, Some(idempotency_key)).await.map_err(answer)
 }
 
+/// Stores what was changed and tests it, unless it is paused. It is stored whether or not the test passes.
 #[server(prefix = "/rpc", endpoint = "update_connection", input = Json, output = Json)]
-pub async fn update_connection(id: ConnectionId, draft: ConnectionDraft) -> Result<Connection, RpcError> {
+pub async fn update_connection(id: ConnectionId, draft: ConnectionDraft) -> Result<Created, RpcError> {
     let (service, principal) = caller()?;
     let input = draft.parse().map_err(invalid)?;
-    service::connections::update(&service, &principal, id, input).await.map_err(answer)
+    service::connections::update_and_test(&service, &principal, id, input).await.map_err(answer)
 }
 
 /// Hides the connection at once; it can be restored for 30 s.

@@ -226,22 +226,15 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
     .into_any()
 }
 
-/// Stores the connection. What is changed is tested again, so that the page that follows says whether it still
-/// works; a new one is tested by the server as it is stored.
+/// Stores the connection and tests it, so that the page that follows says whether it works.
 async fn save(id: Option<ConnectionId>, draft: ConnectionDraft, key: String) -> Saved {
     let mine = draft.clone();
     let saved = match id {
-        None => rpc::create_connection(draft, key).await.map(|created| created.connection.id),
-        Some(id) => rpc::update_connection(id, draft).await.map(|connection| connection.id),
+        None => rpc::create_connection(draft, key).await,
+        Some(id) => rpc::update_connection(id, draft).await,
     };
     match (saved, id) {
-        (Ok(saved), _) => {
-            if id.is_some() && !mine.paused {
-                // What came of it stands on the page that follows; that the test could not be asked for does too.
-                let _ = rpc::test_connection(saved).await;
-            }
-            Saved::At(saved)
-        }
+        (Ok(saved), _) => Saved::At(saved.connection.id),
         (Err(RpcError(problem)), id) => {
             let stored = match id {
                 Some(id) if problem.code == ProblemCode::Conflict => rpc::get_connection(id).await.ok(),

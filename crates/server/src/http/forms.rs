@@ -160,18 +160,12 @@ pub(super) async fn edit(
 ) -> Response {
     let draft = form.draft();
     let updated = match draft.parse() {
-        Ok(input) => connections::update(&service, &who, id, input).await,
+        Ok(input) => connections::update_and_test(&service, &who, id, input).await,
         Err(fields) => Err(Problem::validation(fields)),
     };
     match updated {
-        Ok(changed) => {
-            if !changed.paused {
-                // "Save and test", as with JavaScript. What came of the test, or that none could be made, stands on
-                // the page that follows.
-                let _ = checks::test(&service, &who, id).await;
-            }
-            Place::Saved(id).redirect()
-        }
+        // What came of the test, or that none could be made, stands on the page that follows.
+        Ok(_) => Place::Saved(id).redirect(),
         Err(problem) => refused(page, draft, problem, Place::Edit(id)).await,
     }
 }
