@@ -11,17 +11,18 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::cluster::{NewCluster, last_port, single_user, sync, write_hba, write_private};
+use crate::cluster::{NewCluster, last_port, single_user, sync, write_hba};
 use crate::error::{AtPath, PgServerError};
 use crate::orphan::stop_orphan;
 use crate::os::{self, Shutdown};
 use crate::owner::Owner;
 use crate::password::random_password;
 use crate::process::{Launch, Running, last_lines};
+use crate::role_password;
 use crate::search::{Search, find};
 
 /// The role and the database of the dashboard (a role's name cannot begin with `pg_`).
-const NAME: &str = "dashboard";
+pub(crate) const NAME: &str = "dashboard";
 /// Over loopback, with the password; no other way in.
 const HBA: &str = "host all all 127.0.0.1/32 scram-sha-256\n";
 /// A log longer than this is put aside at a start.
@@ -57,10 +58,20 @@ const SETTINGS: [(&str, &str); 12] = [
 pub struct Embedded {
     running: Arc<Running>,
     stopping: Arc<AtomicBool>,
-    url: SecretString,
-    secrets: PathBuf,
-    version: String,
+    password: SecretString,
     // last: the folder is free when the server is gone
+    place: Place,
+}
+
+/// What a server is started from.
+#[derive(Debug)]
+struct Place {
+    folder: PathBuf,
+    /// PostgreSQL's own folder, in `folder`.
+    data: PathBuf,
+    secrets: PathBuf,
+    binaries: Binaries,
+    account: Account,
     _owner: Owner,
 }
 
@@ -69,30 +80,29 @@ impl Embedded {
     /// seconds). What it does is told by `tracing` lines.
     pub async fn start(data_folder: &Path, search: &Search) -> Result<Embedded, PgServerError> {
         let (folder, search) = (data_folder.to_owned(), search.clone());
-        // who stops waiting for us (Ctrl-C during a long recovery) must not leave a server behind
-        let abandoned = Abandoned::default();
-        let flag = Arc::clone(&abandoned.0);
-        let embedded = match tokio::task::spawn_blocking(move || start(&folder, search, &flag)).await {
-            Ok(started) => started?,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        };
+        let mut embedded = launching(move |abandoned| start(&folder, search, abandoned)).await?;
+        if role_password::is_refused(&embedded.url()).await {
+            let restored = move |abandoned: &AtomicBool| embedded.with_the_kept_password(abandoned);
+            embedded = launching(restored).await?;
+        }
         embedded.report_an_unexpected_end();
         Ok(embedded)
     }
 
     /// `postgresql://…` with the password.
     pub fn url(&self) -> SecretString {
-        self.url.clone()
+        let (password, port) = (self.password.expose_secret(), self.running.port());
+        format!("postgresql://{NAME}:{password}@127.0.0.1:{port}/{NAME}?sslmode=disable").into()
     }
 
     /// A folder that only the dashboard's user can enter: for keys that belong to this data.
     pub fn secrets_dir(&self) -> &Path {
-        &self.secrets
+        &self.place.secrets
     }
 
     /// `18.4`
     pub fn version(&self) -> &str {
-        &self.version
+        &self.place.binaries.version
     }
 
     pub fn pid(&self) -> u32 {
@@ -114,13 +124,25 @@ impl Embedded {
     pub async fn stop(self) -> Result<(), PgServerError> {
         self.stopping.store(true, Ordering::SeqCst);
         let running = Arc::clone(&self.running);
-        let stop = move || STOP.into_iter().any(|(how, within)| running.stop(how, within));
-        let stopped = tokio::task::spawn_blocking(stop).await.unwrap_or(false);
+        let stopped = tokio::task::spawn_blocking(move || stop_running(&running)).await.unwrap_or(false);
         if stopped {
             tracing::info!("the embedded PostgreSQL has stopped");
             return Ok(());
         }
         Err(PgServerError::Orphan { pid: self.pid(), folder: self.log().to_owned() })
+    }
+
+    /// The file in `secrets` says what the password is. After that folder, or the data, came back from a backup the
+    /// role may have another one: it is given the one in the file, as in [`role_password::replace_lost`].
+    fn with_the_kept_password(mut self, abandoned: &AtomicBool) -> Result<Embedded, PgServerError> {
+        let Place { data, secrets, binaries, account, .. } = &self.place;
+        tracing::warn!(file = %role_password::file(secrets).display(), "the embedded PostgreSQL has another password than the one that is kept (was one of them restored?); setting the kept one");
+        if !stop_running(&self.running) {
+            return Err(PgServerError::Orphan { pid: self.pid(), folder: data.clone() });
+        }
+        role_password::set(&self.password, data, binaries, account)?;
+        self.running = Arc::new(launch(&self.place, abandoned)?);
+        Ok(self)
     }
 
     fn report_an_unexpected_end(&self) {
@@ -132,6 +154,25 @@ impl Embedded {
                 tracing::error!(how, log = %log.display(), last_lines = last_lines(log, 0), "the embedded PostgreSQL has ended by itself; restart the dashboard");
             }
         });
+    }
+}
+
+/// Asks ever more sternly. `false`: it still runs. Blocks.
+fn stop_running(running: &Running) -> bool {
+    STOP.into_iter().any(|(how, within)| running.stop(how, within))
+}
+
+/// Runs what starts a server on a thread that may block. Who stops waiting for it (Ctrl-C during a long recovery)
+/// leaves no server behind: a start that is not over is told to give up, and one that is over is dropped.
+async fn launching<F>(launch: F) -> Result<Embedded, PgServerError>
+where
+    F: FnOnce(&AtomicBool) -> Result<Embedded, PgServerError> + Send + 'static,
+{
+    let abandoned = Abandoned::default();
+    let flag = Arc::clone(&abandoned.0);
+    match tokio::task::spawn_blocking(move || launch(&flag)).await {
+        Ok(launched) => launched,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 
@@ -173,23 +214,14 @@ fn start(folder: &Path, search: Search, abandoned: &AtomicBool) -> Result<Embedd
     } else {
         make(&data, &secrets, &binaries, &account)?;
     }
-    let password = password(&secrets, &data, &binaries, &account)?;
+    let password = match role_password::kept(&secrets) {
+        Some(password) => password,
+        None => role_password::replace_lost(&secrets, &data, &binaries, &account)?,
+    };
     write_hba(&data, HBA, &account)?;
-    let running = launch(&folder, &data, &binaries, &account, abandoned)?;
-    tracing::info!(version = binaries.version, port = running.port(), folder = %folder.display(), "the embedded PostgreSQL runs");
-    let url = format!(
-        "postgresql://{NAME}:{}@127.0.0.1:{}/{NAME}?sslmode=disable",
-        password.expose_secret(),
-        running.port()
-    );
-    Ok(Embedded {
-        running: Arc::new(running),
-        stopping: Arc::default(),
-        url: url.into(),
-        secrets,
-        version: binaries.version,
-        _owner: owner,
-    })
+    let place = Place { folder, data, secrets, binaries, account, _owner: owner };
+    let running = Arc::new(launch(&place, abandoned)?);
+    Ok(Embedded { running, stopping: Arc::default(), password, place })
 }
 
 /// Ours alone; but PostgreSQL's user, where that is another, must be able to pass through to its own folder.
@@ -233,49 +265,12 @@ fn make(data: &Path, secrets: &Path, binaries: &Binaries, account: &Account) -> 
         tracing::warn!(%error, "the embedded PostgreSQL has no statement statistics: its installation lacks pg_stat_statements");
     }
     sync(binaries, account, &new)?;
-    keep_password(secrets, &password)?;
+    role_password::keep(secrets, &password)?;
     fs::rename(&new, data).at("move the new data directory to", data)
 }
 
-fn password_file(secrets: &Path) -> PathBuf {
-    secrets.join("postgres-password")
-}
-
-/// The role's password; a lost one is replaced, because whoever owns the data directory may.
-fn password(
-    secrets: &Path,
-    data: &Path,
-    binaries: &Binaries,
-    account: &Account,
-) -> Result<SecretString, PgServerError> {
-    let file = password_file(secrets);
-    let kept = fs::read_to_string(&file).unwrap_or_default().trim().to_owned();
-    // it goes into a URL as it is
-    if !kept.is_empty() && kept.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Ok(kept.into());
-    }
-    tracing::warn!(file = %file.display(), "the embedded PostgreSQL's password is lost; setting another");
-    let password = random_password();
-    let sql = format!("ALTER ROLE {NAME} PASSWORD '{}';", password.expose_secret());
-    single_user(binaries, account, data, "postgres", &sql)?;
-    sync(binaries, account, data)?;
-    keep_password(secrets, &password)?;
-    Ok(password)
-}
-
-fn keep_password(secrets: &Path, password: &SecretString) -> Result<(), PgServerError> {
-    let file = password_file(secrets);
-    write_private(&file, password.expose_secret(), &Account::ourselves())?;
-    fs::File::open(&file).and_then(|file| file.sync_all()).at("write", &file)
-}
-
-fn launch(
-    folder: &Path,
-    data: &Path,
-    binaries: &Binaries,
-    account: &Account,
-    abandoned: &AtomicBool,
-) -> Result<Running, PgServerError> {
+fn launch(place: &Place, abandoned: &AtomicBool) -> Result<Running, PgServerError> {
+    let Place { folder, data, binaries, account, .. } = place;
     let log = folder.join("postgres.log");
     if fs::metadata(&log).is_ok_and(|log| log.len() > LONG_LOG) {
         fs::rename(&log, folder.join("postgres.log.old")).at("put aside", &log)?;
@@ -287,12 +282,14 @@ fn launch(
         let ready_within = READY_WITHIN;
         Launch { binaries, account, data, log: &log, port, settings, ready_within, abandoned }.start()
     };
-    match start("pg_stat_statements") {
+    let running = match start("pg_stat_statements") {
         Err(PgServerError::Start { last_lines, .. })
             if last_lines.contains("could not access file \"pg_stat_statements\"") =>
         {
             start("")
         }
         other => other,
-    }
+    }?;
+    tracing::info!(version = binaries.version, port = running.port(), folder = %folder.display(), "the embedded PostgreSQL runs");
+    Ok(running)
 }

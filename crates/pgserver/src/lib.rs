@@ -16,6 +16,7 @@ mod owner;
 mod password;
 mod postmaster_pid;
 mod process;
+mod role_password;
 mod search;
 
 pub use account::Account;

@@ -188,6 +188,31 @@ async fn a_lost_password_is_replaced_and_the_data_is_still_there() {
 }
 
 #[tokio::test]
+async fn a_password_file_from_a_backup_is_good_again_and_the_data_is_still_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = start(folder.path()).await;
+    remember(&first, "one").await;
+    let (url, file) = (first.url(), first.secrets_dir().join("postgres-password"));
+    first.stop().await.unwrap();
+    let backup = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    start(folder.path()).await.stop().await.unwrap();
+    assert_ne!(fs::read(&file).unwrap(), backup);
+
+    // the second time nothing has to be set any more
+    fs::write(&file, &backup).unwrap();
+    for _ in 0..2 {
+        let restored = start(folder.path()).await;
+        assert_eq!(restored.url().expose_secret(), url.expose_secret());
+        assert_eq!(notes(&restored).await, ["one"]);
+        restored.stop().await.unwrap();
+    }
+    assert_eq!(fs::read(&file).unwrap(), backup);
+    let log = fs::read_to_string(folder.path().join("postgres.log")).unwrap();
+    assert_eq!(log.matches("password authentication failed").count(), 1, "{log}");
+}
+
+#[tokio::test]
 async fn a_start_that_was_interrupted_the_first_time_is_no_obstacle() {
     let folder = tempfile::tempdir().unwrap();
     let half = folder.path().join("postgres.new");

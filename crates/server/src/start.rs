@@ -47,7 +47,7 @@ pub enum StartError {
     KeyFile(#[from] KeyFileError),
     #[error(
         "the passwords in this data folder were encrypted with another key, and its key file {path} was gone. Put that \
-         file back from a backup, or set DB_PASSWORD_ENCRYPTION_KEY. Nothing was changed"
+         file back from a backup, or set DB_PASSWORD_ENCRYPTION_KEY. What is stored was not changed"
     )]
     KeyFileLost { path: String },
     #[error("{0}")]

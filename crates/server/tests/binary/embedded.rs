@@ -126,6 +126,21 @@ async fn without_its_key_file_a_folder_with_data_is_refused_and_left_as_it_was()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_come_back_from_a_backup_open_the_data_again() {
+    let place = Place::new();
+    let dashboard = place.serve(&[]);
+    add(&dashboard, "orders").await;
+    dashboard.stop("TERM");
+    let (secrets, backup) = (place.data().join("secrets"), place.data().join("backup"));
+    fs::rename(&secrets, &backup).unwrap();
+    let outcome = place.run(&[], &[]);
+    assert!(outcome.message().contains("encryption.key"), "{outcome:?}");
+    fs::remove_dir_all(&secrets).unwrap();
+    fs::rename(&backup, &secrets).unwrap();
+    assert_eq!(names(&place.serve(&[])).await, ["orders"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signal_while_postgresql_starts_leaves_nothing_running() {
     let place = Place::new();
     place.serve(&[]).stop("TERM");
