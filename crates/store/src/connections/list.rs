@@ -34,8 +34,8 @@ with candidate as (
     where c.deleted_at is null
         and ($1::text is null or c.search_text like $1)
         and ($2::text is null or $2 = any (c.tag_keys))
-        and ($3::text is null or c.region = $3)
-        and ($4::text is null or c.cloud_provider = $4)
+        and ($3::text is null or lower(c.region) = lower($3))
+        and ($4::text is null or lower(c.cloud_provider) = lower($4))
 ),
 ranked as materialized (
     select candidate.id, candidate.name_key,
