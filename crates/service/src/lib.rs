@@ -89,7 +89,7 @@ impl Service {
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
         let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
-        let both = async { tokio::join!(purging, expiring) };
+        let both = Box::pin(async { tokio::join!(purging, expiring) });
         stop.run_until_cancelled(both).await;
     }
 
