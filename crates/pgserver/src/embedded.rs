@@ -119,6 +119,14 @@ impl Embedded {
         self.running.wait().await
     }
 
+    /// Starts a server that has ended by itself again, where it was: on the same data and port, so that
+    /// [`Embedded::url`] stays good. The folder stays ours all the while.
+    pub async fn restart(self) -> Result<Embedded, PgServerError> {
+        let restarted = launching(move |abandoned| self.launched_again(abandoned)).await?;
+        restarted.report_an_unexpected_end();
+        Ok(restarted)
+    }
+
     /// Stops the server in order, within six seconds: whatever it still does then is cut short, and repeated from
     /// its write-ahead log at the next start.
     pub async fn stop(self) -> Result<(), PgServerError> {
@@ -145,13 +153,23 @@ impl Embedded {
         Ok(self)
     }
 
+    fn launched_again(mut self, abandoned: &AtomicBool) -> Result<Embedded, PgServerError> {
+        let port = self.running.port();
+        stop_orphan(&self.place.data)?;
+        self.running = Arc::new(launch(&self.place, abandoned)?);
+        if self.running.port() == port {
+            return Ok(self);
+        }
+        Err(PgServerError::PortTaken { port })
+    }
+
     fn report_an_unexpected_end(&self) {
         let (running, stopping) = (Arc::clone(&self.running), Arc::clone(&self.stopping));
         tokio::spawn(async move {
             let how = running.wait().await;
             if !stopping.load(Ordering::SeqCst) {
                 let log = running.log();
-                tracing::error!(how, log = %log.display(), last_lines = last_lines(log, 0), "the embedded PostgreSQL has ended by itself; restart the dashboard");
+                tracing::error!(how, log = %log.display(), last_lines = last_lines(log, 0), "the embedded PostgreSQL has ended by itself");
             }
         });
     }

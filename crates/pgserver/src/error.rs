@@ -42,6 +42,10 @@ pub enum PgServerError {
     #[error("PostgreSQL did not start ({why}). The last lines of {}: {last_lines}", .log.display())]
     Start { why: String, log: PathBuf, last_lines: String },
 
+    /// While the server was down, somebody else began to listen at its address.
+    #[error("another program took its port {port} meanwhile")]
+    PortTaken { port: u16 },
+
     /// A server that an earlier dashboard left behind does not stop.
     #[error("PostgreSQL process {pid} still runs on {} and does not stop; stop it by `kill {pid}`", .folder.display())]
     Orphan { pid: u32, folder: PathBuf },

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -257,6 +258,39 @@ async fn an_end_of_the_server_by_itself_is_noticed() {
     let again = start(folder.path()).await;
     assert_eq!(notes(&again).await, ["one"]);
     again.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_ended_by_itself_is_started_again_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut embedded = start(folder.path()).await;
+    remember(&embedded, "one").await;
+    let url = embedded.url();
+    for name in ["INT", "KILL"] {
+        let pid = embedded.pid();
+        signal(name, &pid.to_string());
+        embedded.ended().await;
+        embedded = embedded.restart().await.unwrap();
+        assert_ne!(embedded.pid(), pid);
+        assert_eq!(embedded.url().expose_secret(), url.expose_secret());
+        assert_eq!(notes(&embedded).await, ["one"]);
+    }
+    embedded.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_is_refused_when_another_program_has_the_port_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = start(folder.path()).await;
+    signal("INT", &embedded.pid().to_string());
+    embedded.ended().await;
+    let url = embedded.url();
+    let port = url.expose_secret().rsplit(':').next().unwrap().split('/').next().unwrap();
+    let _taken = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    let refused = embedded.restart().await.unwrap_err().to_string();
+    assert!(refused.contains(port), "{refused}");
+    let pid_file = folder.path().join("postgres/postmaster.pid");
+    eventually("a server at another port was left running", || !pid_file.exists());
 }
 
 #[tokio::test]

@@ -4,21 +4,30 @@
 //! only then is a request answered. Stopping goes the other way, each step with a limit, 10 s in all (the embedded
 //! PostgreSQL has 6 of them).
 
-use std::{future::Future, io, io::Write, net::SocketAddr, path::Path, time::Duration};
+mod own_database;
 
-use common::database::{DatabaseMode, MigrationInfo};
-use pgserver::{Embedded, PgServerError, Search};
-use secrecy::SecretString;
-use service::{KeyRing, Service, StoreConfig, StoreError};
+use std::{
+    future::Future,
+    io,
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use common::database::MigrationInfo;
+use pgserver::PgServerError;
+use service::{Service, StoreError};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, ConfigError, Database},
-    encryption_key::{KeyFile, KeyFileError},
+    config::{Config, ConfigError},
+    encryption_key::KeyFileError,
     http::{self, AppState},
     leptos_toml::{self, LeptosTomlError},
     logging, shutdown,
+    start::own_database::OwnDatabase,
     variables::Variables,
 };
 
@@ -28,7 +37,7 @@ const BACKGROUND_LIMIT: Duration = Duration::from_millis(500);
 /// Threads that still work for a task that was given up: one may be stopping a PostgreSQL that was just starting.
 const LEFTOVER_LIMIT: Duration = Duration::from_secs(2);
 
-/// Why the dashboard did not start. Each is one message for a person.
+/// Why the dashboard did not start, or did not go on. Each is one message for a person.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -52,6 +61,16 @@ pub enum StartError {
     KeyFileLost { path: String },
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error(
+        "the embedded PostgreSQL ended by itself ({how}), {restarts} times after it had been started again within \
+         {minutes} minutes. Its log says why: {}", .log.display()
+    )]
+    EmbeddedKeepsEnding { how: String, restarts: usize, minutes: u64, log: PathBuf },
+    #[error(
+        "the embedded PostgreSQL ended by itself ({how}) and cannot be started again: {source}. Its log is {}",
+        .log.display()
+    )]
+    EmbeddedLost { how: String, source: PgServerError, log: PathBuf },
     #[error("the system refuses to start threads or to listen for signals: {0}")]
     System(io::Error),
     #[error("requests could not be served any more: {0}")]
@@ -89,14 +108,21 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             "the pages' files are not there: pages have no style and no script. `cargo xtask serve` builds them; LEPTOS_SITE_ROOT says where they are"
         );
     }
-    let Some((database, store)) = OwnDatabase::start(&config, &stop).await? else { return Ok(()) };
+    let Some((mut database, store)) = OwnDatabase::start(&config, &stop).await? else { return Ok(()) };
 
     let served = match stop.run_until_cancelled(Service::open(store)).await {
         None => Ok(()),
         Some(Err(error)) => Err(database.explain(error)),
         Some(Ok(service)) => {
             let state = AppState::new(service.clone(), leptos, address);
-            serve_until(stop, listener, address, service, state).await
+            let keeping_up = async {
+                let kept_up = database.keep_up(&stop).await;
+                stop.cancel();
+                kept_up
+            };
+            let serving = serve_until(stop.clone(), listener, address, service, state);
+            let (kept_up, served) = tokio::join!(keeping_up, serving);
+            kept_up.and(served)
         }
     };
     database.stop().await;
@@ -164,92 +190,4 @@ async fn serve_until(
 /// A line for the person (or the program) that started the dashboard. Nobody may read it any more: that is fine.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
-}
-
-fn store_config(config: &Config, url: SecretString, mode: DatabaseMode, keys: KeyRing) -> StoreConfig {
-    StoreConfig {
-        url,
-        direct_url: None,
-        mode,
-        keys,
-        retention_days: config.retention_days,
-        chunk_interval: config.chunk_interval.clone(),
-    }
-}
-
-/// The dashboard's own database as long as the dashboard runs.
-struct OwnDatabase {
-    embedded: Option<Embedded>,
-    key_file: Option<KeyFile>,
-}
-
-impl OwnDatabase {
-    /// Starts the embedded server, or only says where the configured one is. `None`: a signal came first.
-    async fn start(
-        config: &Config,
-        stop: &CancellationToken,
-    ) -> Result<Option<(Self, StoreConfig)>, StartError> {
-        let (bin_dir, given) = match &config.database {
-            Database::External { url, direct_url, keys } => {
-                let store = StoreConfig {
-                    direct_url: direct_url.clone(),
-                    ..store_config(config, url.clone(), DatabaseMode::External, keys.clone())
-                };
-                return Ok(Some((Self { embedded: None, key_file: None }, store)));
-            }
-            Database::Embedded { bin_dir, keys } => (bin_dir, keys),
-        };
-        let search = Search::usual(bin_dir.clone());
-        let Some(embedded) = stop.run_until_cancelled(Embedded::start(&config.data_folder, &search)).await
-        else {
-            return Ok(None);
-        };
-        let embedded = embedded?;
-        let (url, secrets) = (embedded.url(), embedded.secrets_dir().to_owned());
-        let mut database = Self { embedded: Some(embedded), key_file: None };
-        let keys = match given {
-            Some(keys) => Ok(keys.clone()),
-            None => database.own_key(&secrets),
-        };
-        match keys {
-            Ok(keys) => Ok(Some((database, store_config(config, url, DatabaseMode::Embedded, keys)))),
-            Err(error) => {
-                database.stop().await;
-                Err(error)
-            }
-        }
-    }
-
-    /// The key in the data folder, which the embedded server's lock makes ours alone.
-    fn own_key(&mut self, secrets: &Path) -> Result<KeyRing, StartError> {
-        let key_file = KeyFile::open(secrets)?;
-        if key_file.is_new {
-            tracing::info!(
-                path = %key_file.path.display(),
-                "made a key for the passwords of connections; keep it with your backups"
-            );
-        }
-        let keys = key_file.keys.clone();
-        self.key_file = Some(key_file);
-        Ok(keys)
-    }
-
-    /// An error of opening the database, in the words that fit where the key came from.
-    fn explain(&self, error: StoreError) -> StartError {
-        match (&error, &self.key_file) {
-            (StoreError::WrongKey, Some(key_file)) if key_file.is_new => {
-                key_file.discard();
-                StartError::KeyFileLost { path: key_file.path.display().to_string() }
-            }
-            _ => StartError::Store(error),
-        }
-    }
-
-    async fn stop(self) {
-        if let Some(embedded) = self.embedded
-            && let Err(error) = embedded.stop().await
-        {
-            tracing::error!(%error, "the embedded PostgreSQL did not stop");
-        }
-    }
 }

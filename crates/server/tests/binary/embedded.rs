@@ -1,6 +1,11 @@
 //! A dashboard that starts a PostgreSQL of its own.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -137,6 +142,47 @@ async fn secrets_that_come_back_from_a_backup_open_the_data_again() {
     assert!(outcome.message().contains("encryption.key"), "{outcome:?}");
     fs::remove_dir_all(&secrets).unwrap();
     fs::rename(&backup, &secrets).unwrap();
+    assert_eq!(names(&place.serve(&[])).await, ["orders"]);
+}
+
+/// Ends the PostgreSQL behind a dashboard's back.
+fn end_postgres(place: &Place) -> u32 {
+    let postgres = postmaster(&place.data()).expect("PostgreSQL runs");
+    assert!(Command::new("kill").args(["-INT", &postgres.to_string()]).status().unwrap().success());
+    postgres
+}
+
+/// Waits until another PostgreSQL runs and the dashboard is ready with it.
+async fn ready_after(dashboard: &Running, place: &Place, ended: u32) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while runs(ended)
+        || postmaster(&place.data()).is_none_or(|now| now == ended)
+        || !is_ready(dashboard).await
+    {
+        assert!(Instant::now() < until, "not ready again");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn is_ready(dashboard: &Running) -> bool {
+    let answer = client().get(format!("{}/readyz", dashboard.address)).send().await;
+    answer.is_ok_and(|answer| answer.status() == 200)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_ends_by_itself_is_started_again_until_that_is_of_no_use() {
+    let place = Place::new();
+    let dashboard = place.serve(&[]);
+    add(&dashboard, "orders").await;
+    for _ in 0..3 {
+        let ended = end_postgres(&place);
+        ready_after(&dashboard, &place, ended).await;
+        assert_eq!(names(&dashboard).await, ["orders"]);
+    }
+    end_postgres(&place);
+    let outcome = tokio::task::spawn_blocking(move || dashboard.end()).await.unwrap();
+    assert!(outcome.message().contains("postgres.log"), "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("starting the embedded PostgreSQL again").count(), 3, "{outcome:?}");
     assert_eq!(names(&place.serve(&[])).await, ["orders"]);
 }
 

@@ -148,6 +148,13 @@ impl Running {
         self.child.id()
     }
 
+    /// Waits for an end that nobody asked for.
+    pub(crate) fn end(mut self) -> Outcome {
+        let status = self.child.wait().unwrap();
+        let stderr = self.log.recv_timeout(STOP_LIMIT).unwrap_or_default();
+        Outcome { status, stdout: String::new(), stderr }
+    }
+
     /// Sends a signal by name (`TERM`, `INT`, `KILL`) and waits for the end: the exit status, how long it took, and what
     /// was logged.
     #[track_caller]
