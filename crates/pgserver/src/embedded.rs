@@ -206,7 +206,8 @@ impl Drop for Abandoned {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        if !self.stopping.swap(true, Ordering::SeqCst) {
+        // the end of one that ended by itself is still to be told
+        if self.running.ended().is_none() && !self.stopping.swap(true, Ordering::SeqCst) {
             self.running.stop(Shutdown::Fast, Duration::ZERO);
         }
     }

@@ -62,8 +62,8 @@ pub enum StartError {
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error(
-        "the embedded PostgreSQL ended by itself ({how}), {restarts} times after it had been started again within \
-         {minutes} minutes. Its log says why: {}", .log.display()
+        "the embedded PostgreSQL keeps ending by itself (the last time: {how}), although it was started again {restarts} \
+         times within {minutes} minutes. Its log should say why: {}", .log.display()
     )]
     EmbeddedKeepsEnding { how: String, restarts: usize, minutes: u64, log: PathBuf },
     #[error(

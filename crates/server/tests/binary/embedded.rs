@@ -182,6 +182,7 @@ async fn a_postgresql_that_ends_by_itself_is_started_again_until_that_is_of_no_u
     end_postgres(&place);
     let outcome = tokio::task::spawn_blocking(move || dashboard.end()).await.unwrap();
     assert!(outcome.message().contains("postgres.log"), "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("has ended by itself").count(), 4, "{outcome:?}");
     assert_eq!(outcome.stderr.matches("starting the embedded PostgreSQL again").count(), 3, "{outcome:?}");
     assert_eq!(names(&place.serve(&[])).await, ["orders"]);
 }
