@@ -13,13 +13,15 @@ pub struct FormOutcome {
     pub draft: ConnectionDraft,
     pub problem: Option<Problem>,
     pub latency: Option<Latency>,
+    /// The rounds of the latency test, as they were typed.
+    pub rounds: Option<String>,
 }
 
 impl FormOutcome {
     /// A form that was refused.
     pub fn refused(mut draft: ConnectionDraft, problem: Problem) -> Self {
         draft.password = RequestSecret::default();
-        Self { draft, problem: Some(problem), latency: None }
+        Self { draft, problem: Some(problem), ..Self::default() }
     }
 }
 

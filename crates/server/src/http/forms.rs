@@ -9,6 +9,7 @@ use axum::{
 use common::{
     ConnectionDraft, ConnectionId, Problem, ProblemCode, RequestSecret,
     test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
+    text,
 };
 use http::{HeaderValue, StatusCode, Uri, header};
 use service::{Service, checks, connections, health};
@@ -20,6 +21,8 @@ use super::{
     problem::Refusal,
 };
 
+/// More characters than any number of rounds has.
+const LONGEST_ROUNDS: usize = 20;
 const YEAR_S: u32 = 365 * 24 * 60 * 60;
 
 /// The fields of a posted form.
@@ -130,8 +133,12 @@ async fn answer<T>(page: PageRequest, outcome: Result<T, Problem>, done: Place, 
 }
 
 async fn refused(page: PageRequest, draft: ConnectionDraft, problem: Problem, again: Place) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status_of(&problem);
     page.render(&again.uri(), Some(FormOutcome::refused(draft, problem)), status).await
+}
+
+fn status_of(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 pub(super) async fn create(
@@ -189,22 +196,23 @@ pub(super) async fn latency(
     Id(id): Id,
     form: Form,
 ) -> Response {
-    let place = Place::Connection(id);
-    let rounds = match form.text("rounds").map_or(Ok(DEFAULT_ROUNDS), |typed| typed.trim().parse()) {
-        Ok(rounds) => rounds,
+    let typed = form.text("rounds");
+    let measured = match typed.map_or(Ok(DEFAULT_ROUNDS), |typed| typed.trim().parse()) {
+        Ok(rounds) => checks::latency(&service, &who, id, rounds).await,
         Err(_) => {
             let rule = format!("Must be a whole number from 1 to {MAX_ROUNDS}.");
-            let problem = Problem::field("rounds", "type", rule);
-            return refused(page, ConnectionDraft::default(), problem, place).await;
+            Err(Problem::field("rounds", "type", rule))
         }
     };
-    match checks::latency(&service, &who, id, rounds).await {
-        Ok(latency) => {
-            let outcome = FormOutcome { latency: Some(latency), ..FormOutcome::default() };
-            page.render(&place.uri(), Some(outcome), StatusCode::OK).await
+    let (outcome, status) = match measured {
+        Ok(latency) => (FormOutcome { latency: Some(latency), ..FormOutcome::default() }, StatusCode::OK),
+        Err(problem) => {
+            let status = status_of(&problem);
+            (FormOutcome::refused(ConnectionDraft::default(), problem), status)
         }
-        Err(problem) => refused(page, ConnectionDraft::default(), problem, place).await,
-    }
+    };
+    let outcome = FormOutcome { rounds: typed.map(|typed| text::clean(typed, LONGEST_ROUNDS)), ..outcome };
+    page.render(&Place::Connection(id).uri(), Some(outcome), status).await
 }
 
 pub(super) async fn read_health(

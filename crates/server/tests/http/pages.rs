@@ -160,8 +160,13 @@ async fn tests_latency_and_health_work_by_forms() {
     let page = format!("/connections/{id}");
     assert_eq!(dashboard.post_form(&format!("{page}/test"), &[]).await.status, 303);
     assert_eq!(dashboard.get(&format!("/api/db/connections/{id}")).await.json()["status"], "down");
-    assert_page(&dashboard.post_form(&format!("{page}/latency"), &[("rounds", "3")]).await, 200);
-    assert_page(&dashboard.post_form(&format!("{page}/latency"), &[("rounds", "0")]).await, 422);
+    for (rounds, status) in [("3", 200), ("0", 422), ("1000", 422), ("7x", 422)] {
+        let answer = dashboard.post_form(&format!("{page}/latency"), &[("rounds", rounds)]).await;
+        assert_page(&answer, status);
+        let field =
+            answer.text.split("name=\"rounds\"").nth(1).and_then(|rest| rest.split('>').next()).unwrap();
+        assert!(field.contains(&format!("value=\"{rounds}\"")), "what was typed is kept: {field}");
+    }
     assert_eq!(dashboard.post_form(&format!("{page}/health"), &[]).await.status, 303);
     assert_eq!(dashboard.post_form("/test-all", &[]).await.status, 303);
 }

@@ -1,7 +1,10 @@
 //! What the page of one connection knows, and the actions that change it.
 
 use chrono::TimeDelta;
-use common::{Connection, ConnectionId, Health, Latency, Problem, TestResult, health::HealthStatus, units};
+use common::{
+    Connection, ConnectionId, Health, Latency, Problem, TestResult, health::HealthStatus,
+    test_result::DEFAULT_ROUNDS, units,
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -27,6 +30,8 @@ pub(super) struct Detail {
     pub first_health: wire::Loaded<Answer<Health>>,
     pub health: RwSignal<Option<Result<Health, Problem>>>,
     pub latency: RwSignal<Option<Latency>>,
+    /// What the field for the rounds of a latency test starts with.
+    pub rounds: StoredValue<String>,
     /// Why the last action was refused.
     pub problem: RwSignal<Option<Problem>>,
     /// What a screen reader is told.
@@ -45,8 +50,8 @@ impl Detail {
         outcome: Option<FormOutcome>,
     ) -> Self {
         let id = connection.id;
-        let (problem, latency) =
-            outcome.map(|outcome| (outcome.problem, outcome.latency)).unwrap_or_default();
+        let FormOutcome { problem, latency, rounds, .. } = outcome.unwrap_or_default();
+        let rounds = rounds.unwrap_or_else(|| DEFAULT_ROUNDS.to_string());
         let query = use_query_map().get_untracked();
         let from_the_form = query.get_str("created").is_some() || query.get_str("saved").is_some();
         // The address may be kept and opened again much later.
@@ -57,6 +62,7 @@ impl Detail {
             first_health,
             health: RwSignal::new(None),
             latency: RwSignal::new(latency),
+            rounds: StoredValue::new(rounds),
             problem: RwSignal::new(problem),
             said: RwSignal::new(String::new()),
             just_saved: RwSignal::new(just_saved),

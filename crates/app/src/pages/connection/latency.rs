@@ -1,10 +1,6 @@
 //! The latency test: one session, `select 1` again and again, each round timed apart.
 
-use common::{
-    Latency, Phase,
-    test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
-    units,
-};
+use common::{Latency, Phase, test_result::MAX_ROUNDS, units};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use super::{detail::Detail, words};
@@ -37,7 +33,7 @@ pub(super) fn LatencyPanel(detail: Detail) -> impl IntoView {
                 <form class="row row--wrap" method="post" action=format!("/connections/{}/latency", detail.id) on:submit=measure>
                     <label class="field__label" for="rounds">"Rounds"</label>
                     <input class="input latency__rounds" id="rounds" name="rounds" type="number" inputmode="numeric"
-                        min="1" max=MAX_ROUNDS required=true value=DEFAULT_ROUNDS node_ref=input/>
+                        min="1" max=MAX_ROUNDS required=true value=detail.rounds.get_value() node_ref=input/>
                     <Button label="Measure" icon=IconName::Gauge busy=pending busy_label="Measuring …"/>
                     <span class="small muted">"One session, "<code>"select 1"</code>" in each round."</span>
                 </form>
