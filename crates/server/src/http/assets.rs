@@ -24,8 +24,11 @@ pub(super) async fn fallback(State(state): State<AppState>, request: Request) ->
         return Refusal::new(ProblemCode::NotFound, detail).into_response();
     }
     let (mut parts, _) = request.into_parts();
-    if let Some(file) = file(&state.leptos, &parts).await {
-        return file;
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    match file(&state.leptos, &parts).await {
+        Some(file) if is_read => return file,
+        Some(_) => return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")]).into_response(),
+        None => {}
     }
     let uri = parts.uri.clone();
     match PageRequest::from_request_parts(&mut parts, &state).await {
@@ -34,13 +37,11 @@ pub(super) async fn fallback(State(state): State<AppState>, request: Request) ->
     }
 }
 
-/// The file, compressed beforehand where it is and the browser takes it. Its `ETag` saves sending it again.
+/// The file, compressed beforehand where it is and the browser takes it. Its `ETag` saves sending it again. To any method
+/// but GET only its head: that there is such a file.
 async fn file(options: &LeptosOptions, request: &Parts) -> Option<Response> {
-    if !matches!(request.method, Method::GET | Method::HEAD) {
-        return None;
-    }
     let mut asked = Request::new(Body::empty());
-    *asked.method_mut() = request.method.clone();
+    *asked.method_mut() = if request.method == Method::GET { Method::GET } else { Method::HEAD };
     *asked.uri_mut() = request.uri.clone();
     *asked.headers_mut() = request.headers.clone();
     let files = ServeDir::new(&*options.site_root)

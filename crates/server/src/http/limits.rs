@@ -10,7 +10,7 @@ use axum::{
 use common::{Problem, ProblemCode, text};
 use http::{StatusCode, header};
 
-use super::{audience::is_for_programs, problem::Refusal};
+use super::problem::Refusal;
 
 /// The most bytes of a request: a connection with a long CA file is a few hundred kB.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
@@ -37,14 +37,12 @@ pub(super) fn after_panic(panic: Box<dyn Any + Send>) -> Response {
     Refusal::new(ProblemCode::Internal, "The dashboard could not do this. Its log says why.").into_response()
 }
 
-/// Layers answer plain texts. To a program every error is a problem; also a body that is too large, to everybody.
+/// Layers and the router answer plain texts or nothing at all. What they refuse is told as a problem to everybody.
 pub(super) async fn errors_as_problems(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
     let status = response.status();
-    if response.extensions().get::<Refusal>().is_some()
-        || !(is_for_programs(&path) || status == StatusCode::PAYLOAD_TOO_LARGE)
-    {
+    if response.extensions().get::<Refusal>().is_some() {
         return response;
     }
     let problem = match status {

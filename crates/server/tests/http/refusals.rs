@@ -92,6 +92,25 @@ async fn an_address_of_the_api_that_is_none_is_a_problem_and_not_a_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_an_address_does_not_take_is_a_problem_everywhere() {
+    let dashboard = Dashboard::start().await;
+    std::fs::write(dashboard.site().join("favicon.svg"), "<svg/>").unwrap();
+    for (method, path, allowed) in [
+        (Method::POST, "/docs", "GET"),
+        (Method::POST, "/", "GET"),
+        (Method::PUT, "/connections/new", "POST"),
+        (Method::GET, "/theme", "POST"),
+        (Method::GET, "/connections/1/restore", "POST"),
+        (Method::POST, "/favicon.svg", "GET"),
+        (Method::DELETE, "/healthz", "GET"),
+    ] {
+        let answer = send(dashboard.request(method.clone(), path)).await;
+        answer.problem(405, "method_not_allowed");
+        assert!(answer.header("allow").contains(allowed), "{method} {path}: {:?}", answer.headers);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_a_request_id_and_keeps_a_plain_one() {
     let dashboard = Dashboard::start().await;
     let mut seen = std::collections::BTreeSet::new();
