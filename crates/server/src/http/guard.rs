@@ -59,7 +59,9 @@ impl Origins {
             (None, _) => uri.authority().map(http::uri::Authority::as_str),
             (Some(_), Some(_)) => None,
         };
-        if !host.is_some_and(|host| self.is_host(host)) {
+        // A request line that names a host itself (`GET http://…`, and HTTP/2) must name ours as well.
+        let targeted = uri.authority().is_none_or(|authority| self.is_host(authority.as_str()));
+        if !targeted || !host.is_some_and(|host| self.is_host(host)) {
             return Err(forbidden("This server does not answer to that host name."));
         }
         if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
@@ -98,11 +100,20 @@ mod tests {
     use super::*;
 
     fn passes(listen: &str, method: Method, headers: &[(&'static str, &str)]) -> bool {
+        passes_at("/", listen, method, headers)
+    }
+
+    fn passes_at(
+        target: &'static str,
+        listen: &str,
+        method: Method,
+        headers: &[(&'static str, &str)],
+    ) -> bool {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        Origins::of(listen.parse().unwrap()).check(&method, &Uri::from_static("/"), &map).is_ok()
+        Origins::of(listen.parse().unwrap()).check(&method, &Uri::from_static(target), &map).is_ok()
     }
 
     const LISTEN: &str = "127.0.0.1:8000";
@@ -130,6 +141,16 @@ mod tests {
         }
         assert!(!passes(LISTEN, Method::GET, &[]));
         assert!(!passes(LISTEN, Method::GET, &[("host", "localhost:8000"), ("host", "evil.example")]));
+    }
+
+    #[test]
+    fn a_host_in_the_request_line_must_be_ours_too() {
+        let host = [("host", LISTEN)];
+        assert!(passes_at("http://localhost:8000/healthz", LISTEN, Method::GET, &host));
+        assert!(passes_at("http://127.0.0.1:8000/healthz", LISTEN, Method::GET, &[]));
+        for target in ["http://evil.example/healthz", "http://localhost/", "http://u@localhost:8000/"] {
+            assert!(!passes_at(target, LISTEN, Method::GET, &host), "{target}");
+        }
     }
 
     #[test]
