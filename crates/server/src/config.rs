@@ -94,7 +94,13 @@ impl Config {
         let data_folder = faults.keep("PG_DASHBOARD_DATA", data_folder(variables));
         let bin_dir = faults.keep("PG_BIN", folder(variables, "PG_BIN"));
         let site_root = faults.keep("LEPTOS_SITE_ROOT", folder(variables, "LEPTOS_SITE_ROOT"));
-        let log = faults.keep_named(log_filter(variables));
+        let log = match log_filter(variables) {
+            Ok(Some(filter)) => Some(filter),
+            not_usable => {
+                let level = faults.keep("LOG_LEVEL", log_level(variables));
+                faults.keep("RUST_LOG", not_usable).and(level)
+            }
+        };
         let database = match (url, direct_url, keys, bin_dir) {
             (Some(Some(url)), Some(direct_url), Some(Some(keys)), Some(_)) => {
                 Some(Database::External { url, direct_url, keys })
@@ -131,11 +137,7 @@ struct Faults(Vec<Fault>);
 
 impl Faults {
     fn keep<T>(&mut self, name: &'static str, outcome: Result<T, String>) -> Option<T> {
-        self.keep_named(outcome.map_err(|message| Fault::new(name, message)))
-    }
-
-    fn keep_named<T>(&mut self, outcome: Result<T, Fault>) -> Option<T> {
-        outcome.map_err(|fault| self.0.push(fault)).ok()
+        outcome.map_err(|message| self.0.push(Fault::new(name, message))).ok()
     }
 }
 
@@ -226,16 +228,17 @@ fn folder(variables: &Variables, name: &str) -> Result<Option<PathBuf>, String> 
     if path.is_dir() { Ok(Some(path)) } else { Err(format!("{} is not a folder.", shown(text))) }
 }
 
-/// `RUST_LOG` says it in full; `LOG_LEVEL` in one word, also in those of other programs.
-fn log_filter(variables: &Variables) -> Result<String, Fault> {
-    if let Some(filter) = variables.get("RUST_LOG") {
-        return EnvFilter::builder().parse(filter).map(|_| filter.to_owned()).map_err(|_| {
-            Fault::new(
-                "RUST_LOG",
-                format!("{} is not a filter. Use for instance: info,service=debug.", shown(filter)),
-            )
-        });
+/// `RUST_LOG` says in full what is logged, and then nobody asks for `LOG_LEVEL`.
+fn log_filter(variables: &Variables) -> Result<Option<String>, String> {
+    let Some(filter) = variables.get("RUST_LOG") else { return Ok(None) };
+    match EnvFilter::builder().parse(filter) {
+        Ok(_) => Ok(Some(filter.to_owned())),
+        Err(_) => Err(format!("{} is not a filter. Use for instance: info,service=debug.", shown(filter))),
     }
+}
+
+/// `LOG_LEVEL` says it in one word, also in those of other programs.
+fn log_level(variables: &Variables) -> Result<String, String> {
     let Some(text) = variables.get("LOG_LEVEL") else { return Ok(DEFAULT_LOG.to_owned()) };
     let level = match text.to_ascii_lowercase().as_str() {
         "critical" | "fatal" | "error" => "error",
@@ -244,8 +247,7 @@ fn log_filter(variables: &Variables) -> Result<String, Fault> {
         "debug" => "debug",
         "trace" => "trace",
         _ => {
-            let message = format!("{} is not a level. Use error, warn, info, debug or trace.", shown(text));
-            return Err(Fault::new("LOG_LEVEL", message));
+            return Err(format!("{} is not a level. Use error, warn, info, debug or trace.", shown(text)));
         }
     };
     Ok(DEFAULT_LOG.replacen("info", level, 1))
@@ -394,5 +396,6 @@ mod tests {
         assert!(read(&[("LOG_LEVEL", "WARNING")]).unwrap().log.starts_with("warn,"));
         assert_eq!(read(&[("LOG_LEVEL", "loud"), ("RUST_LOG", "debug")]).unwrap().log, "debug");
         assert_eq!(faults_of(&[("RUST_LOG", "a=b=c")]), ["RUST_LOG"]);
+        assert_eq!(faults_of(&[("RUST_LOG", "a=b=c"), ("LOG_LEVEL", "loud")]), ["LOG_LEVEL", "RUST_LOG"]);
     }
 }
