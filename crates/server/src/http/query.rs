@@ -38,20 +38,25 @@ impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
 /// The parameters that nobody has taken yet, and what is wrong with those that were.
 #[derive(Default)]
 pub(super) struct Parameters {
-    left: Vec<(String, String)>,
+    /// A parameter without `=` has no value.
+    left: Vec<(String, Option<String>)>,
     errors: Vec<FieldError>,
 }
 
 impl Parameters {
     fn of(query: &str) -> Self {
-        Self { left: serde_urlencoded::from_str(query).unwrap_or_default(), errors: Vec::new() }
+        let parameter = |part: &str| {
+            let mut pairs = serde_urlencoded::from_str::<Vec<(String, String)>>(part).unwrap_or_default();
+            pairs.pop().map(|(name, value)| (name, part.contains('=').then_some(value)))
+        };
+        Self { left: query.split('&').filter_map(parameter).collect(), errors: Vec::new() }
     }
 
     fn fault(&mut self, name: &str, code: &str, message: impl Into<String>) {
         self.errors.push(FieldError::new(name, code, message));
     }
 
-    fn text(&mut self, name: &str) -> Option<String> {
+    fn take(&mut self, name: &str) -> Option<Option<String>> {
         let (mut taken, left) =
             std::mem::take(&mut self.left).into_iter().partition::<Vec<_>, _>(|(key, _)| key == name);
         self.left = left;
@@ -61,13 +66,25 @@ impl Parameters {
         taken.pop().map(|(_, value)| value)
     }
 
-    /// Empty is as good as absent: forms without JavaScript send every field.
+    fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name).map(Option::unwrap_or_default)
+    }
+
+    /// An empty text filters nothing. Only of texts that is clear: an empty number or name is an oversight.
     fn filled(&mut self, name: &str) -> Option<String> {
         self.text(name).filter(|value| !value.is_empty())
     }
 
+    fn cursor(&mut self) -> Option<String> {
+        let cursor = self.text("cursor")?;
+        if cursor.is_empty() {
+            self.fault("cursor", "unknown", "Use the `next` of the page before.");
+        }
+        Some(cursor)
+    }
+
     fn one_of<T: FromStr>(&mut self, name: &str, names: impl FnOnce() -> Vec<&'static str>) -> Option<T> {
-        let value = self.filled(name)?;
+        let value = self.text(name)?;
         let known = value.parse().ok();
         if known.is_none() {
             self.fault(name, "unknown", format!("One of: {}.", names().join(", ")));
@@ -81,7 +98,7 @@ impl Parameters {
         range: std::ops::RangeInclusive<i64>,
         rule: &str,
     ) -> Option<T> {
-        let value = self.filled(name)?;
+        let value = self.text(name)?;
         let number = value.parse::<i64>();
         if number.is_err() {
             self.fault(name, "type", "Must be a whole number.");
@@ -101,10 +118,10 @@ impl Parameters {
 
     /// `?fresh` and `?fresh=true` are both yes.
     fn flag(&mut self, name: &str) -> bool {
-        match self.text(name).as_deref() {
-            None | Some("false" | "0") => false,
-            Some("" | "true" | "1") => true,
-            Some(_) => {
+        match self.take(name).as_ref().map(Option::as_deref) {
+            None | Some(Some("false" | "0")) => false,
+            Some(None | Some("true" | "1")) => true,
+            Some(Some(_)) => {
                 self.fault(name, "type", "Must be true or false.");
                 false
             }
@@ -133,7 +150,7 @@ impl FromQuery for ListQuery {
             cloud_provider: query.filled("cloud_provider"),
             sort: query.one_of("sort", || Sort::ALL.map(Sort::as_str).to_vec()).unwrap_or_default(),
             limit: query.limit(),
-            cursor: query.filled("cursor"),
+            cursor: query.cursor(),
         }
     }
 }
@@ -148,7 +165,7 @@ impl FromQuery for FindingQuery {
                 .integer("connection_id", 1..=i64::MAX, "Must be the id of a connection.")
                 .map(ConnectionId),
             limit: query.limit(),
-            cursor: query.filled("cursor"),
+            cursor: query.cursor(),
         }
     }
 }
@@ -256,11 +273,23 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_text_filters_nothing_and_any_other_empty_value_is_refused() {
+        assert_eq!(read::<ListQuery>("q=&tag=&region=&cloud_provider=").unwrap(), ListQuery::default());
+        let errors = read::<ListQuery>("status=&sort=&limit=&cursor=").map(drop).unwrap_err();
+        let told: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(told, ["status", "sort", "limit", "cursor"]);
+        assert_eq!(read::<Version>("version=").map(|v| v.0), Err(vec![pair("version", "type")]));
+        assert_eq!(read::<Rounds>("rounds").map(|r| r.0), Err(vec![pair("rounds", "type")]));
+    }
+
+    #[test]
     fn a_flag_may_stand_alone() {
         for (query, fresh) in [("", false), ("fresh", true), ("fresh=true", true), ("fresh=false", false)] {
             assert_eq!(read::<Fresh>(query).unwrap().0, fresh, "{query}");
         }
-        assert_eq!(read::<Fresh>("fresh=maybe").map(|f| f.0), Err(vec![pair("fresh", "type")]));
+        for wrong in ["fresh=maybe", "fresh="] {
+            assert_eq!(read::<Fresh>(wrong).map(|f| f.0), Err(vec![pair("fresh", "type")]), "{wrong}");
+        }
     }
 
     #[test]
