@@ -10,6 +10,16 @@ pub fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
+/// Milliseconds that were computed or come from elsewhere, to the microsecond.
+pub fn whole_micros_of_ms(ms: f64) -> f64 {
+    (ms * 1e3).round() / 1e3
+}
+
+/// Seconds that were computed or come from elsewhere, to the microsecond.
+pub fn whole_micros_of_s(s: f64) -> f64 {
+    (s * 1e6).round() / 1e6
+}
+
 /// A moment, to the microsecond.
 pub fn whole_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(6)
@@ -24,5 +34,13 @@ mod tests {
         assert_eq!(millis(Duration::from_nanos(154_671_112)).to_string(), "154.671");
         let at = DateTime::from_timestamp(1_700_000_000, 574_906_123).unwrap();
         assert_eq!(whole_micros(at).timestamp_subsec_nanos(), 574_906_000);
+    }
+
+    #[test]
+    fn what_was_computed_has_no_digits_that_nobody_measured() {
+        assert_eq!(whole_micros_of_ms(9.376_999_999_999_999).to_string(), "9.377");
+        assert_eq!(whole_micros_of_ms(1.0 / 3.0).to_string(), "0.333");
+        assert_eq!(whole_micros_of_s(86_400.123_456_001_28).to_string(), "86400.123456");
+        assert_eq!(whole_micros_of_ms(0.0), 0.0);
     }
 }

@@ -7,6 +7,7 @@ use common::{
     Reason, TestResult, Unavailable,
     health::{Server, ServerRole, Statements},
     text,
+    time::whole_micros_of_s,
 };
 use tokio::time::Instant;
 
@@ -133,7 +134,7 @@ impl Activity {
             active: row.number("active"),
             idle: row.number("idle"),
             in_transaction: row.number("in_transaction"),
-            longest_transaction_s: row.number("longest_transaction_s"),
+            longest_transaction_s: row.number("longest_transaction_s").map(whole_micros_of_s),
             hidden: row.number("hidden").unwrap_or(0),
             untracked: row.number("untracked").unwrap_or(0),
         }
@@ -216,7 +217,7 @@ impl Reading {
         let replication = sorter.row(|row| {
             Some(Replication {
                 standby: row.flag("standby")?,
-                lag_s: row.number("lag_s"),
+                lag_s: row.number("lag_s").map(whole_micros_of_s),
                 lag_bytes: row.number("lag_bytes"),
             })
         });
@@ -276,7 +277,7 @@ impl Reading {
             // By the server's own clock: ours may differ.
             uptime_s: about
                 .and_then(|about| about.now_s.zip(about.started_at_s))
-                .map(|(now, then)| now - then),
+                .map(|(now, then)| whole_micros_of_s(now - then)),
             system_identifier: self.identity.as_ref().ok().cloned().flatten(),
             pooler: test.pooler.clone(),
             managed_by: about.and_then(|about| about.provider).map(str::to_owned),

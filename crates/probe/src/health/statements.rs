@@ -4,6 +4,7 @@ use common::{
     Reason,
     health::{Statement, Statements},
     text,
+    time::whole_micros_of_ms,
 };
 use tokio::time::Instant;
 
@@ -193,11 +194,11 @@ fn statement(row: Row<'_>) -> Option<Statement> {
         user: row.text("user_name").map(|name| text::clean_server_text(&name)),
         database: row.text("database_name").map(|name| text::clean_server_text(&name)),
         calls: row.number("calls")?,
-        total_ms: row.number("total_ms")?,
-        mean_ms: row.number("mean_ms")?,
-        min_ms: row.number("min_ms")?,
-        max_ms: row.number("max_ms")?,
-        stddev_ms: row.number("stddev_ms")?,
+        total_ms: whole_micros_of_ms(row.number("total_ms")?),
+        mean_ms: whole_micros_of_ms(row.number("mean_ms")?),
+        min_ms: whole_micros_of_ms(row.number("min_ms")?),
+        max_ms: whole_micros_of_ms(row.number("max_ms")?),
+        stddev_ms: whole_micros_of_ms(row.number("stddev_ms")?),
         rows: row.number("rows")?,
         share_ratio: row.number("share_ratio"),
         shared_hit_ratio: row.number("shared_hit_ratio"),
