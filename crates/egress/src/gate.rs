@@ -16,6 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use common::text::{MAX_SERVER_TEXT, clean_beginning};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
@@ -46,6 +47,7 @@ pub enum Violation {
     )]
     ReadablePassword { md5: bool },
     #[error("the server sent an error of {bytes} bytes")]
+    /// `message` is cleaned, cut and says so.
     LongError { sqlstate: Option<String>, message: Option<String>, bytes: usize },
     #[error("the server sent more than any answer could be")]
     TooMuch,
@@ -175,6 +177,7 @@ impl Follower {
         }
         if tag == b'E' && self.length > MAX_ERROR && self.body.len() >= KEPT {
             let (sqlstate, message) = error_fields(&self.body);
+            let message = message.map(|said| clean_beginning(&said, MAX_SERVER_TEXT, self.length));
             return Err(Violation::LongError { sqlstate, message, bytes: self.length });
         }
         Ok(())
@@ -373,7 +376,12 @@ mod tests {
             match feed(&message(b'E', &body), size, true).0 {
                 Err(Violation::LongError { sqlstate, message, bytes }) => {
                     assert_eq!(sqlstate.as_deref(), Some("28000"));
-                    assert!(message.unwrap().starts_with("xxxx"));
+                    let message = message.unwrap();
+                    assert!(message.starts_with("xxxx"));
+                    assert!(
+                        message.ends_with(&format!("x… (cut; {} bytes in all)", body.len())),
+                        "{message}"
+                    );
                     assert_eq!(bytes, body.len());
                 }
                 other => panic!("{other:?}"),

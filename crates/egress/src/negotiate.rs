@@ -97,17 +97,17 @@ fn server_error(bytes: &[u8]) -> Option<(Option<String>, String)> {
         return None;
     }
     let (sqlstate, message) = error_fields(fields);
-    message.map(|message| (sqlstate, message))
+    message.map(|message| (sqlstate, text::clean_server_text(&message)))
 }
 
-/// The SQLSTATE and the message of an ErrorResponse's fields, cleaned; the last field may be cut off.
+/// The SQLSTATE, cleaned, and the message, as it came, of an ErrorResponse's fields; the last field may be cut off.
 pub fn error_fields(fields: &[u8]) -> (Option<String>, Option<String>) {
     let mut sqlstate = None;
     let mut message = None;
     for field in fields.split(|b| *b == 0) {
         match field.split_first() {
             Some((b'C', code)) => sqlstate = Some(text::clean(&String::from_utf8_lossy(code), 5)),
-            Some((b'M', words)) => message = Some(text::clean_server_text(&String::from_utf8_lossy(words))),
+            Some((b'M', words)) => message = Some(String::from_utf8_lossy(words).into_owned()),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ mod server;
 
 use std::{error::Error as _, io};
 
-use common::{Phase, SslMode, TestError, TestErrorKind};
+use common::{Phase, SslMode, TestError, TestErrorKind, text};
 use egress::gate::Violation;
 
 use crate::{Limits, Target};
@@ -214,10 +214,8 @@ fn violated(violation: &Violation, phase: Phase, scene: &Scene<'_>) -> TestError
             )
         }
         Violation::LongError { sqlstate, message, bytes } => {
-            let said = message.clone().unwrap_or_default();
-            let mut told = server::server_error(sqlstate.as_deref(), &said, phase, scene);
-            told.message.push_str(&format!(" (cut; the server sent an error of {bytes} bytes)"));
-            told
+            let said = message.clone().unwrap_or_else(|| text::clean_beginning("", 0, *bytes));
+            server::cleaned_error(sqlstate.as_deref(), &said, phase, scene)
         }
         Violation::TooMuch => error(
             TestErrorKind::Protocol,

@@ -15,9 +15,18 @@ pub(crate) fn server_error(
     phase: Phase,
     scene: &Scene<'_>,
 ) -> TestError {
-    let said = text::clean_server_text(message);
+    cleaned_error(sqlstate, &text::clean_server_text(message), phase, scene)
+}
+
+/// `said` is the server's own message, cleaned and cut already.
+pub(super) fn cleaned_error(
+    sqlstate: Option<&str>,
+    said: &str,
+    phase: Phase,
+    scene: &Scene<'_>,
+) -> TestError {
     let code = sqlstate.map(|code| text::clean(code, 5));
-    let (kind, what, hint) = meaning(code.as_deref().unwrap_or_default(), &said, scene);
+    let (kind, what, hint) = meaning(code.as_deref().unwrap_or_default(), said, scene);
     let message = if said.is_empty() { what } else { format!("{what} It says: {said}") };
     TestError { sqlstate: code, ..error(kind, phase, message, hint) }
 }

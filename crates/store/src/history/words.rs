@@ -17,7 +17,7 @@ pub(super) fn headline(health: &Health) -> String {
         };
     }
     if let Some(worst) = health.worst_check() {
-        return common::text::clean(&format!("{}: {}", worst.title, worst.detail), MAX);
+        return common::text::shorten(&format!("{}: {}", worst.title, worst.detail), MAX);
     }
     let unread = health.checks.iter().filter(|check| check.status == CheckStatus::Unavailable).count();
     match (health.checks.len(), unread) {
