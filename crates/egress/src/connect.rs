@@ -43,11 +43,20 @@ struct Progress {
     peer: Option<Peer>,
     phases: Phases,
     tls: Option<TlsInfo>,
+    /// Whether the request for TLS is out and unanswered.
+    unanswered: bool,
 }
 
 impl Progress {
     fn at(phase: Phase) -> Self {
-        Self { phase, since: Instant::now(), peer: None, phases: Phases::default(), tls: None }
+        Self {
+            phase,
+            since: Instant::now(),
+            peer: None,
+            phases: Phases::default(),
+            tls: None,
+            unanswered: false,
+        }
     }
 
     fn begin(&mut self, phase: Phase) {
@@ -63,6 +72,7 @@ impl Progress {
         // A time-out of the kernel is one of ours that came first.
         let cause = match cause {
             Cause::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Cause::Timeout,
+            Cause::Timeout if self.unanswered => Cause::Silent,
             cause => cause,
         };
         ConnectError {
@@ -173,7 +183,9 @@ async fn arrived(
         Some(pem) => Arc::new(Roots::from_pem(pem).map_err(Cause::RootCert)?),
         None => Roots::system().await,
     };
+    progress.unanswered = true;
     request_tls(&mut socket).await?;
+    progress.unanswered = false;
     let (stream, info) = handshake(socket, to.host, demand, roots).await;
     progress.tls = info;
     let stream = stream?;

@@ -17,6 +17,9 @@ pub enum Cause {
     Denied { address: IpAddr, denied: Denied },
     #[error("no answer in time")]
     Timeout,
+    /// It took the request for TLS and said nothing at all.
+    #[error("no answer to the request for TLS in time")]
+    Silent,
     #[error("the connection failed")]
     Io(#[source] io::Error),
     /// It answered `N` to the request for TLS.

@@ -56,6 +56,8 @@ pub enum Violation {
 /// What the session's first messages told.
 #[derive(Debug, Default, Clone)]
 pub struct Greeting {
+    /// Whether anything was said.
+    pub heard: bool,
     /// The process id of BackendKeyData: PostgreSQL's own, or one that a pooler made up.
     pub process_id: Option<i32>,
     /// Names of the parameters reported, in order.
@@ -258,15 +260,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for AuthGate<S> {
         }
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
-            Poll::Ready(Ok(())) => match this.follower.feed(&buf.filled()[before..]) {
-                Ok(()) => Poll::Ready(Ok(())),
-                Err(violation) => {
-                    // Nothing of what broke the rule is passed on.
-                    buf.set_filled(before);
-                    this.violation = Some(violation.clone());
-                    Poll::Ready(Err(io::Error::other(violation)))
+            Poll::Ready(Ok(())) => {
+                let arrived = &buf.filled()[before..];
+                if this.follower.stage == Stage::First && !arrived.is_empty() {
+                    this.follower.greeting().heard = true;
                 }
-            },
+                match this.follower.feed(arrived) {
+                    Ok(()) => Poll::Ready(Ok(())),
+                    Err(violation) => {
+                        // Nothing of what broke the rule is passed on.
+                        buf.set_filled(before);
+                        this.violation = Some(violation.clone());
+                        Poll::Ready(Err(io::Error::other(violation)))
+                    }
+                }
+            }
             other => other,
         }
     }

@@ -9,6 +9,8 @@
 //!   address actually reached ([`policy`]).
 //! - TLS is negotiated here, before `tokio-postgres` sees the stream: its own modes know no verification, and
 //!   one of them falls back to plain text ([`negotiate`], [`tls`]).
+//! - Who takes PostgreSQL's first bytes and says nothing may wait for the rest of a line: it is asked once more, in
+//!   the words of the web ([`second_look`]).
 //! - Signing in goes through a gate that reads along: a password that can be read is not sent over TLS that nobody
 //!   verified, and what is not PostgreSQL, or does not end, ends the session ([`gate`], [`postgres::sign_in`]).
 //!
@@ -24,6 +26,7 @@ pub mod peer;
 pub mod policy;
 pub mod postgres;
 mod resolve;
+mod second_look;
 mod stream;
 pub mod tls;
 
@@ -32,5 +35,6 @@ pub use error::{Cause, ConnectError};
 pub use guard::Denied;
 pub use peer::Peer;
 pub use policy::{Demand, Encryption};
+pub use second_look::second_look;
 pub use stream::{Socket, Stream};
 pub use tls::{CertificateFault, RootCertError, crypto_provider, parse_root_certs};

@@ -85,7 +85,7 @@ fn is_whole_error(bytes: &[u8]) -> bool {
 
 /// Reads an ErrorResponse: `E`, a length, fields of a letter and a text that ends with NUL. A server that could
 /// not fork sends `E` and bare text.
-fn server_error(bytes: &[u8]) -> Option<(Option<String>, String)> {
+pub(crate) fn server_error(bytes: &[u8]) -> Option<(Option<String>, String)> {
     let body = bytes.get(1..)?;
     if body.first().is_some_and(|b| b.is_ascii_graphic()) && bytes.contains(&0) {
         let message = body.split(|b| *b == 0).next()?;

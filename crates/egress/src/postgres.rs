@@ -3,9 +3,10 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
-    sync::PoisonError,
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{
     Client, Config, Connection, Error,
     config::{SslMode, SslNegotiation},
@@ -60,11 +61,54 @@ pub struct SignedIn {
 /// What `tokio-postgres` reports; where the gate ended the session, an I/O error around a
 /// [`crate::gate::Violation`].
 pub async fn sign_in(config: &Config, stream: Stream, traffic: Traffic) -> Result<SignedIn, Error> {
+    let (gate, greeting) = gate(stream, traffic);
+    through(config, gate, &greeting).await
+}
+
+/// Why nobody was let in before a deadline.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    #[error(transparent)]
+    Postgres(Error),
+    /// Something was said, but not all that it takes.
+    #[error("sign-in was not finished in time")]
+    Timeout,
+    /// Nothing at all was said.
+    #[error("no answer to the first message in time")]
+    Silent,
+}
+
+/// [`sign_in`] before `deadline`.
+///
+/// # Errors
+/// As of [`sign_in`], or that it took too long.
+pub async fn sign_in_before(
+    config: &Config,
+    stream: Stream,
+    traffic: Traffic,
+    deadline: Instant,
+) -> Result<SignedIn, SignInError> {
+    let (gate, greeting) = gate(stream, traffic);
+    match timeout_at(deadline, through(config, gate, &greeting)).await {
+        Ok(done) => done.map_err(SignInError::Postgres),
+        Err(_) if greeting.lock().unwrap_or_else(PoisonError::into_inner).heard => Err(SignInError::Timeout),
+        Err(_) => Err(SignInError::Silent),
+    }
+}
+
+fn gate(stream: Stream, traffic: Traffic) -> (AuthGate<Stream>, Arc<Mutex<Greeting>>) {
+    let readable_password = stream.may_carry_readable_password();
+    AuthGate::new(stream, readable_password, traffic)
+}
+
+async fn through(
+    config: &Config,
+    gate: AuthGate<Stream>,
+    greeting: &Mutex<Greeting>,
+) -> Result<SignedIn, Error> {
     let mut config = config.clone();
     // `Require` and `Direct`: tokio-postgres asks the server nothing about TLS and has no plain text to fall back to.
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-    let readable_password = stream.may_carry_readable_password();
-    let (gate, greeting) = AuthGate::new(stream, readable_password, traffic);
     let (client, connection) = config.connect_raw(gate, PassThrough).await?;
     // Complete: it returns once the server is ready for a query.
     let greeting = greeting.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -11,6 +11,8 @@ pub struct Limits {
     pub round: Duration,
     /// All queries of a health reading together.
     pub health: Duration,
+    /// On top of `connect`, for a server that said nothing at all: whether it is something other than PostgreSQL.
+    pub second_look: Duration,
     /// What the server itself allows a query: `statement_timeout`.
     pub statement: Duration,
     /// What the server itself allows a wait for a lock: `lock_timeout`.
@@ -27,6 +29,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             round: Duration::from_secs(5),
             health: Duration::from_secs(10),
+            second_look: Duration::from_millis(500),
             statement: Duration::from_secs(5),
             lock: Duration::from_secs(1),
             between_readings: Duration::from_secs(1),

@@ -38,6 +38,7 @@ mod tests {
 
     fn greeting(process_id: i32, parameters: &[&str]) -> Greeting {
         Greeting {
+            heard: true,
             process_id: Some(process_id),
             parameters: parameters.iter().map(|name| (*name).to_owned()).collect(),
         }

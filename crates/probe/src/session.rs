@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use common::{Phase, Phases, TestError, test_result::TlsInfo, time::millis};
 use egress::{
-    Connected, Peer,
+    Cause, Connected, Peer,
     gate::{Greeting, Traffic},
-    postgres::{PassThrough, SignedIn, sign_in},
+    postgres::{PassThrough, SignInError, SignedIn, sign_in_before},
 };
 use futures::TryStreamExt;
 use secrecy::ExposeSecret;
@@ -77,7 +77,12 @@ impl<'a> Session<'a> {
                 trace.phases = *error.phases;
                 trace.address = error.peer.as_ref().map(Peer::to_string);
                 trace.tls = error.tls.as_deref().cloned();
-                return Err(Box::new(words::connect_error(&error, &Scene::new(target, limits, false))));
+                let scene = Scene::new(target, limits, false);
+                let failed = match (&*error.cause, &error.peer) {
+                    (Cause::Silent, Some(peer)) => silent(peer, error.phase, &scene).await,
+                    _ => words::connect_error(&error, &scene),
+                };
+                return Err(Box::new(failed));
             }
         };
         let Connected { stream, peer, phases, tls } = connected;
@@ -89,11 +94,17 @@ impl<'a> Session<'a> {
         let scene = Scene::new(target, limits, encrypted);
         let config = config(target);
         let since = Instant::now();
-        let signing_in = Box::pin(sign_in(&config, stream, Traffic::Bounded));
-        let SignedIn { client, connection, greeting } = match timeout_at(deadline, signing_in).await {
-            Ok(Ok(signed_in)) => signed_in,
-            Ok(Err(error)) => return Err(Box::new(words::postgres_error(&error, Phase::Auth, &scene))),
-            Err(_) => return Err(Box::new(words::timeout(Phase::Auth, &scene))),
+        let signing_in = Box::pin(sign_in_before(&config, stream, Traffic::Bounded, deadline));
+        let SignedIn { client, connection, greeting } = match signing_in.await {
+            Ok(signed_in) => signed_in,
+            Err(error) => {
+                return Err(Box::new(match error {
+                    SignInError::Postgres(error) => words::postgres_error(&error, Phase::Auth, &scene),
+                    // Under TLS, PostgreSQL's answer to the request for it was heard.
+                    SignInError::Silent if !encrypted => silent(&peer, Phase::Auth, &scene).await,
+                    SignInError::Silent | SignInError::Timeout => words::timeout(Phase::Auth, &scene),
+                }));
+            }
         };
         trace.phases.set(Phase::Auth, millis(since.elapsed()));
         let server_version = connection.parameter("server_version").map(str::to_owned);
@@ -177,6 +188,14 @@ impl<'a> Session<'a> {
     pub(crate) async fn close(self) {
         drop(self.client);
         let _hung_up = timeout(GOODBYE, self.driver).await;
+    }
+}
+
+/// Nothing was said until the limit: by PostgreSQL, or by what waits for something else.
+async fn silent(peer: &Peer, phase: Phase, scene: &Scene<'_>) -> TestError {
+    match egress::second_look(peer, scene.limits().second_look).await {
+        Some(seen) => words::not_postgres(&seen, phase, scene),
+        None => words::timeout(phase, scene),
     }
 }
 

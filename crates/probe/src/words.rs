@@ -41,6 +41,10 @@ impl<'a> Scene<'a> {
             limits,
         }
     }
+
+    pub(crate) fn limits(&self) -> &'a Limits {
+        self.limits
+    }
 }
 
 fn error(
@@ -226,7 +230,7 @@ fn violated(violation: &Violation, phase: Phase, scene: &Scene<'_>) -> TestError
     }
 }
 
-fn not_postgres(seen: &str, phase: Phase, scene: &Scene<'_>) -> TestError {
+pub(crate) fn not_postgres(seen: &str, phase: Phase, scene: &Scene<'_>) -> TestError {
     error(
         TestErrorKind::NotPostgres,
         phase,

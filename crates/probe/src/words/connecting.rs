@@ -32,7 +32,7 @@ pub(crate) fn connect_error(failure: &ConnectError, scene: &Scene<'_>) -> TestEr
             format!("{host} leads to {address}, which is never connected to: {denied}."),
             "Use the database's own address. Link-local and cloud metadata addresses are refused for everybody.",
         ),
-        Cause::Timeout => timeout(phase, scene),
+        Cause::Timeout | Cause::Silent => timeout(phase, scene),
         Cause::Io(failure) => network(failure, phase, scene),
         Cause::NoTls => no_tls(scene),
         Cause::Server { sqlstate, .. } => refused_tls(sqlstate.as_deref(), scene),

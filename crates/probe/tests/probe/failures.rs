@@ -84,6 +84,35 @@ async fn servers_of_other_protocols_are_named() {
 }
 
 #[tokio::test]
+async fn a_web_server_that_waits_for_a_whole_line_is_asked_again_in_its_own_words() {
+    for (mode, phase) in [(SslMode::Disable, Phase::Auth), (SslMode::Require, Phase::Tls)] {
+        let waits = faulty::http_that_waits();
+        let patient = Limits {
+            connect: Duration::from_millis(400),
+            // It answers at once, unless the machine is busy.
+            second_look: Duration::from_secs(5),
+            ..Limits::default()
+        };
+        let target = Target { ssl_mode: mode, ..on_port(waits.port()) };
+        let result = Prober::with_limits(patient).test(&target).await;
+        let error = failure(&result, Kind::NotPostgres, phase);
+        assert!(error.message.contains("a web server (HTTP)"), "{}", error.message);
+        assert_eq!(waits.connections(), 2);
+    }
+}
+
+#[tokio::test]
+async fn who_said_anything_is_not_asked_twice() {
+    let drips = faulty::drips();
+    failure(&impatient().test(&on_port(drips.port())).await, Kind::Timeout, Phase::Auth);
+    assert_eq!(drips.connections(), 1);
+    let stalls = faulty::stalls_in_tls();
+    let over_tls = Target { ssl_mode: SslMode::Require, ..on_port(stalls.port()) };
+    failure(&impatient().test(&over_tls).await, Kind::Timeout, Phase::Tls);
+    assert_eq!(stalls.connections(), 1);
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_up_is_told_as_such() {
     let hangs_up = faulty::hangs_up_after_hello();
     failure(&test(&on_port(hangs_up.port())).await, Kind::Protocol, Phase::Auth);

@@ -40,6 +40,7 @@ fn impatient() -> Prober {
         connect: Duration::from_millis(400),
         round: Duration::from_millis(400),
         cancel: Duration::from_millis(200),
+        second_look: Duration::from_millis(200),
         ..Limits::default()
     })
 }

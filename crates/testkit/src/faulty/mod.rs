@@ -89,6 +89,17 @@ pub fn http() -> Faulty {
     })
 }
 
+/// A web server that says nothing before it has read a whole line, as most do.
+pub fn http_that_waits() -> Faulty {
+    Faulty::serve(|mut stream| {
+        let mut byte = [0];
+        while byte != *b"\n" {
+            stream.read_exact(&mut byte)?;
+        }
+        write!(stream, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    })
+}
+
 /// An SSH server: speaks first.
 pub fn ssh_banner() -> Faulty {
     Faulty::serve(|mut stream| {
