@@ -1,13 +1,13 @@
 //! What came of a form that was posted without JavaScript, on its way back into the same page.
 
-use common::{ConnectionDraft, Latency, Problem, RequestSecret};
+use common::{ConnectionDraft, Latency, Problem, RequestSecret, job::Job};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::wire;
 
 /// `server` puts one into the context when it renders a page again after a posted form: what was typed (the
-/// password emptied), what is wrong with it, or what was measured.
+/// password emptied), what is wrong with it, or what was measured or started.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FormOutcome {
     pub draft: ConnectionDraft,
@@ -15,6 +15,8 @@ pub struct FormOutcome {
     pub latency: Option<Latency>,
     /// The rounds of the latency test, as they were typed.
     pub rounds: Option<String>,
+    /// The test of all connections that was started: how far it is. Its results are left out.
+    pub job: Option<Job>,
 }
 
 impl FormOutcome {

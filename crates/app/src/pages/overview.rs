@@ -31,7 +31,7 @@ use self::{
 use crate::{
     Ago,
     components::{Icon, IconName, ProblemNotice, Skeleton},
-    outcome::use_form_outcome,
+    outcome::{FormOutcome, use_form_outcome},
     rpc::{self, RpcError},
     wire,
 };
@@ -77,9 +77,9 @@ impl Overview {
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let overview = Overview::of_address();
-    let run = TestRun::new(overview);
     // Of a restore or a test of all that was asked for without JavaScript.
-    let refused = use_form_outcome().and_then(|outcome| outcome.problem);
+    let FormOutcome { problem: refused, job, .. } = use_form_outcome().unwrap_or_default();
+    let run = TestRun::new(overview, job);
     view! {
         <Title text="Overview"/>
         <DeletedNotice overview/>

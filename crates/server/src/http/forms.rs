@@ -12,12 +12,16 @@ use common::{
     text,
 };
 use http::{HeaderValue, StatusCode, Uri, header};
-use service::{Service, checks, connections, health};
+use service::{
+    Service,
+    checks::{self, AllRegionsAnswer},
+    connections, health,
+};
 
 use super::{
     Caller,
     extract::{self, Id},
-    pages::PageRequest,
+    pages::{JOB, PageRequest},
     problem::Refusal,
 };
 
@@ -254,8 +258,11 @@ pub(super) async fn test_all(
     Caller(who): Caller,
     page: PageRequest,
 ) -> Response {
-    let tested = checks::all_regions(&service, &who).await;
-    answer(page, tested, Place::Overview, Place::Overview).await
+    match checks::all_regions(&service, &who).await {
+        // The overview then shows how far it is.
+        Ok(AllRegionsAnswer::Job(job)) => Redirect::to(&format!("/?{JOB}={}", job.id)).into_response(),
+        tested => answer(page, tested, Place::Overview, Place::Overview).await,
+    }
 }
 
 /// Keeps the theme in a cookie and goes back to the page that it was chosen on.
@@ -272,7 +279,7 @@ pub(super) async fn theme(form: Form) -> Response {
 }
 
 /// Whether an address is a path of this server: `//evil.example` and `/\evil.example` are not.
-fn is_our_own(address: &str) -> bool {
+pub(super) fn is_our_own(address: &str) -> bool {
     address.starts_with('/')
         && !address[1..].starts_with(['/', '\\'])
         && address.bytes().all(|byte| byte.is_ascii_graphic())

@@ -4,13 +4,15 @@ use app::{FormOutcome, Theme};
 use axum::{
     Router,
     body::Body,
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Request, State},
+    middleware::{Next, from_fn_with_state},
     response::Response,
 };
+use common::job::Job;
 use http::{Extensions, HeaderMap, StatusCode, Uri, header, request::Parts};
 use leptos::prelude::{AnyView, IntoAny, provide_context, use_context};
 use leptos_axum::{LeptosRoutes, generate_route_list_with_exclusions_and_ssg_and_context};
-use service::Service;
+use service::{Service, jobs};
 use std::convert::Infallible;
 
 use super::{AppState, caller, security_headers::PageNonce};
@@ -20,7 +22,25 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let (context, shell) = (context(state.service.clone()), shell(state));
     let (listed, _) =
         generate_route_list_with_exclusions_and_ssg_and_context(shell.clone(), None, context.clone());
-    Router::new().leptos_routes_with_context(state, listed, context, shell)
+    let pages = Router::new().leptos_routes_with_context(state, listed, context, shell);
+    pages.layer(from_fn_with_state(state.service.clone(), job_of_address))
+}
+
+/// The parameter of the overview's address that names a test of all connections.
+pub(super) const JOB: &str = "job";
+
+/// Hands a page the job that its address names: without JavaScript nothing else would ask for it.
+async fn job_of_address(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let query = request.uri().query().filter(|_| request.uri().path() == "/").unwrap_or_default();
+    let parameters = serde_urlencoded::from_str::<Vec<(String, String)>>(query).unwrap_or_default();
+    if let Some((_, id)) = parameters.into_iter().find(|(name, _)| name == JOB)
+        && let Ok(job) = jobs::get(&service, &caller(), &id).await
+    {
+        // The results stand in the list.
+        let job = Some(Job { result: None, ..job });
+        request.extensions_mut().insert(FormOutcome { job, ..FormOutcome::default() });
+    }
+    next.run(request).await
 }
 
 fn shell(state: &AppState) -> impl Fn() -> AnyView + Clone + Send + Sync + 'static {

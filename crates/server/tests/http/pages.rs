@@ -51,6 +51,9 @@ async fn every_route_is_rendered_on_the_server() {
     }
     assert_page(&dashboard.get("/connections/99999").await, 404);
     assert_page(&dashboard.get("/nothing/here").await, 404);
+    let slash = dashboard.get("/connections/new/").await;
+    assert_eq!((slash.status.as_u16(), slash.header("location")), (308, "/connections/new"));
+    assert_page(&dashboard.get("//evil.example/").await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,6 +172,31 @@ async fn tests_latency_and_health_work_by_forms() {
     }
     assert_eq!(dashboard.post_form(&format!("{page}/health"), &[]).await.status, 303);
     assert_eq!(dashboard.post_form("/test-all", &[]).await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_of_many_connections_shows_how_far_it_is_without_javascript() {
+    let dashboard = Dashboard::start().await;
+    let silent = testkit::faulty::silent();
+    for number in 0..51 {
+        let mut body = untested(&format!("orders {number}"));
+        body["port"] = silent.port().into();
+        dashboard.add(&body).await;
+    }
+    let started = dashboard.post_form("/test-all", &[]).await;
+    assert_eq!(started.status, 303, "{}", started.text);
+    let (place, id) = started.header("location").split_once('=').unwrap();
+    assert_eq!(place, "/?job");
+    let page = dashboard.get(&format!("/?job={id}")).await;
+    assert_page(&page, 200);
+    assert!(page.text.contains("Look again") && page.text.contains("<progress"), "{}", page.text);
+
+    let job = format!("/api/jobs/{id}");
+    dashboard.delete(&job).await;
+    while dashboard.get(&job).await.json()["state"] == "running" {}
+    let page = dashboard.get(&format!("/?job={id}")).await;
+    assert!(page.text.contains("Cancelled") && !page.text.contains("<progress"), "{}", page.text);
+    assert_page(&dashboard.get("/?job=none").await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,8 @@ pub(super) struct TestRun {
 }
 
 impl TestRun {
-    pub(super) fn new(overview: Overview) -> Self {
+    /// `job`: the one in the address, as the server rendered the page with it.
+    pub(super) fn new(overview: Overview, job: Option<Job>) -> Self {
         let navigate = use_navigate();
         let keep_in_address = Callback::new(move |job: Option<String>| {
             let href = overview.filter.with_untracked(Filter::href);
@@ -49,7 +50,7 @@ impl TestRun {
         let run = Self {
             overview,
             asking: RwSignal::new(false),
-            job: RwSignal::new(None),
+            job: RwSignal::new(job),
             toasts: Toasts::of_page(),
             keep_in_address,
         };
@@ -61,6 +62,10 @@ impl TestRun {
             }
         });
         run
+    }
+
+    fn is_under_way(self) -> bool {
+        self.job.with(|job| job.as_ref().is_some_and(|job| !job.state.is_over()))
     }
 
     async fn start(self) {
@@ -128,7 +133,7 @@ impl TestRun {
 
 #[component]
 pub(super) fn TestAllButton(run: TestRun) -> impl IntoView {
-    let busy = Signal::derive(move || run.asking.get() || run.job.with(Option::is_some));
+    let busy = Signal::derive(move || run.asking.get() || run.is_under_way());
     let start = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         if !busy.get_untracked() {
@@ -145,7 +150,11 @@ pub(super) fn TestAllButton(run: TestRun) -> impl IntoView {
 /// How far the job is, and the way to stop it.
 #[component]
 pub(super) fn TestAllProgress(run: TestRun) -> impl IntoView {
-    let running = Memo::new(move |_| run.job.with(Option::is_some));
+    let shown = Memo::new(move |_| run.job.with(Option::is_some));
+    let running = Memo::new(move |_| run.is_under_way());
+    // Without JavaScript nothing asks again by itself, and nothing can be cancelled.
+    let scripted = RwSignal::new(false);
+    Effect::new(move |_| scripted.set(true));
     let message = move || run.job.with(|job| job.as_ref().map(|job| job.message.clone()));
     let ratio = move || run.job.with(|job| job.as_ref().map_or(0.0, |job| job.progress_ratio));
     let cancel = move |_| {
@@ -157,17 +166,25 @@ pub(super) fn TestAllProgress(run: TestRun) -> impl IntoView {
         });
     };
     move || {
-        running.get().then(|| {
+        shown.get().then(|| {
             view! {
                 <div class="stack stack--tight">
                     <div class="row num small">
                         <span role="status">{message}</span>
-                        <button type="button" class="btn btn--small row__end" on:click=cancel>
-                            <Icon name=IconName::Stop/>
-                            "Cancel"
-                        </button>
+                        {move || match (running.get(), scripted.get()) {
+                            (false, _) => None,
+                            (true, false) => Some(view! { <a class="btn btn--small row__end" href="">"Look again"</a> }.into_any()),
+                            (true, true) => Some(view! {
+                                <button type="button" class="btn btn--small row__end" on:click=cancel>
+                                    <Icon name=IconName::Stop/>
+                                    "Cancel"
+                                </button>
+                            }.into_any()),
+                        }}
                     </div>
-                    <progress class="progress" max="1" value=ratio aria-label="Testing all connections"></progress>
+                    {move || running.get().then(|| view! {
+                        <progress class="progress" max="1" value=ratio aria-label="Testing all connections"></progress>
+                    })}
                 </div>
             }
         })
