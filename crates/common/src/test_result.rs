@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionId, Unavailable};
+use crate::{ConnectionId, Reason, Unavailable};
 
 /// The most rounds of a latency test.
 pub const MAX_ROUNDS: u32 = 100;
@@ -80,6 +80,43 @@ impl Phases {
         };
         *slot = Some(ms);
     }
+
+    /// Why each phase without a time has none. `found`: whether an address was found to dial; `failed_in`: the
+    /// phase that failed, where one did.
+    pub fn missing(&self, found: bool, failed_in: Option<Phase>) -> Vec<(Phase, &'static str)> {
+        let reached = |phase| found && failed_in.is_none_or(|failed| phase < failed);
+        let why = |phase| match phase {
+            Phase::Dns if found => Missing::NOT_NEEDED,
+            Phase::Tls if reached(phase) => Missing::NOT_USED,
+            // A test that never began names the phase of its cause, without having come there.
+            _ if failed_in == Some(phase) && (found || phase == Phase::Dns) => Missing::NOT_FINISHED,
+            _ => Missing::NOT_REACHED,
+        };
+        Phase::ALL
+            .into_iter()
+            .filter(|phase| self.get(*phase).is_none())
+            .map(|phase| (phase, why(phase)))
+            .collect()
+    }
+}
+
+/// Why a value of a test is missing.
+struct Missing;
+
+impl Missing {
+    /// An address or a socket needs no look-up.
+    const NOT_NEEDED: &str = "not_needed";
+    /// Plain text.
+    const NOT_USED: &str = "not_used";
+    /// The test failed in it.
+    const NOT_FINISHED: &str = "not_finished";
+    /// The test failed before it.
+    const NOT_REACHED: &str = "not_reached";
+    /// The test passed, and the server did not say.
+    const NOT_REPORTED: &str = "not_reported";
+    const NOT_IN_CERTIFICATE: &str = "not_in_certificate";
+    /// Asked on a session that was open already.
+    const HELD_SESSION: &str = "held_session";
 }
 
 /// Whether the test connected anew or asked on the session that is kept open.
@@ -111,8 +148,9 @@ pub enum Verified {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TlsInfo {
     /// `TLSv1.3`, as OpenSSL and `pg_stat_ssl` write it.
-    pub version: String,
-    pub cipher: String,
+    /// Null, as `cipher`, where the handshake was not finished.
+    pub version: Option<String>,
+    pub cipher: Option<String>,
     pub verified: Verified,
     pub subject: Option<String>,
     pub issuer: Option<String>,
@@ -246,6 +284,87 @@ pub struct TestResult {
     pub unavailable: Unavailable,
 }
 
+impl TestResult {
+    /// Of a test that could not even begin.
+    pub fn failed(connection_id: ConnectionId, checked_at: DateTime<Utc>, error: TestError) -> Self {
+        let mut result = Self::unfinished(connection_id, checked_at);
+        result.error = Some(error);
+        result.explain();
+        result
+    }
+
+    /// Of a test that has nothing to tell yet. [`Self::explain`] is its last step.
+    pub fn unfinished(connection_id: ConnectionId, checked_at: DateTime<Utc>) -> Self {
+        Self {
+            connection_id,
+            ok: false,
+            checked_at,
+            kind: TestKind::Full,
+            phases: Phases::default(),
+            total_ms: 0.0,
+            round_trip_ms: None,
+            address: None,
+            server_version: None,
+            server_version_num: None,
+            pooler: None,
+            backend_pid: None,
+            tls: None,
+            error: None,
+            unavailable: Unavailable::new(),
+        }
+    }
+
+    /// Says of every value that is missing why it is, where nothing says so yet. No pooler in a test that passed
+    /// means that none was seen.
+    pub fn explain(&mut self) {
+        let mut missing = Vec::new();
+        let found = self.address.is_some();
+        let failed_in = self.error.as_ref().map(|error| error.phase);
+        let phases = self.phases.missing(found, failed_in);
+        let held = self.kind == TestKind::Held;
+        let why_no_tls = match phases.iter().find(|(phase, _)| *phase == Phase::Tls) {
+            Some((_, why)) if !held => why,
+            _ => Missing::NOT_REPORTED,
+        };
+        for (phase, why) in &phases {
+            let why = if held { Missing::HELD_SESSION } else { why };
+            missing.push((format!("phases.{}_ms", phase.as_str()), why));
+        }
+        match &self.tls {
+            None => missing.push(("tls".to_owned(), why_no_tls)),
+            Some(tls) => {
+                for (known, part, why) in [
+                    (tls.version.is_some(), "version", Missing::NOT_FINISHED),
+                    (tls.cipher.is_some(), "cipher", Missing::NOT_FINISHED),
+                    (tls.subject.is_some(), "subject", Missing::NOT_IN_CERTIFICATE),
+                    (tls.issuer.is_some(), "issuer", Missing::NOT_IN_CERTIFICATE),
+                    (tls.not_after.is_some(), "not_after", Missing::NOT_IN_CERTIFICATE),
+                ] {
+                    if !known {
+                        missing.push((format!("tls.{part}"), why));
+                    }
+                }
+            }
+        }
+        let why = if self.ok { Missing::NOT_REPORTED } else { Missing::NOT_REACHED };
+        for (known, value) in [
+            (self.round_trip_ms.is_some(), "round_trip_ms"),
+            (self.address.is_some(), "address"),
+            (self.server_version.is_some(), "server_version"),
+            (self.server_version_num.is_some(), "server_version_num"),
+            (self.pooler.is_some() || self.ok, "pooler"),
+            (self.backend_pid.is_some(), "backend_pid"),
+        ] {
+            if !known {
+                missing.push((value.to_owned(), why));
+            }
+        }
+        for (value, why) in missing {
+            self.unavailable.entry(value).or_insert_with(|| Reason::new(why));
+        }
+    }
+}
+
 /// A fresh connect, step by step, without what was asked afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -293,4 +412,102 @@ pub struct AllRegions {
     pub ok: u32,
     pub regions: Vec<RegionResult>,
     pub duration_ms: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed_in(phase: Phase) -> TestResult {
+        let error = TestError {
+            kind: TestErrorKind::Other,
+            phase,
+            message: "It failed.".to_owned(),
+            hint: "Test again.".to_owned(),
+            sqlstate: None,
+        };
+        TestResult::failed(ConnectionId(1), DateTime::UNIX_EPOCH, error)
+    }
+
+    fn why<'a>(result: &'a TestResult, value: &str) -> Option<&'a str> {
+        result.unavailable.get(value).map(|missing| missing.reason.as_str())
+    }
+
+    /// Every `null` has its reason, and nothing else has; `error` and a pooler that is not there are none.
+    fn explains_itself(result: &TestResult) {
+        let json = serde_json::to_value(result).unwrap();
+        let mut nulls = Vec::new();
+        for (key, value) in json.as_object().unwrap() {
+            if value.is_null() && key != "error" && !(key == "pooler" && result.ok) {
+                nulls.push(key.clone());
+            }
+            for (inner, value) in value.as_object().into_iter().flatten().filter(|_| key != "unavailable") {
+                if value.is_null() && key != "error" && key != "pooler" {
+                    nulls.push(format!("{key}.{inner}"));
+                }
+            }
+        }
+        nulls.sort();
+        assert_eq!(result.unavailable.keys().cloned().collect::<Vec<_>>(), nulls);
+    }
+
+    #[test]
+    fn a_test_that_never_began_reached_nothing() {
+        let result = failed_in(Phase::Auth);
+        explains_itself(&result);
+        assert!(result.unavailable.values().all(|missing| missing.reason == "not_reached"), "{result:?}");
+        assert_eq!(why(&failed_in(Phase::Dns), "phases.dns_ms"), Some("not_finished"));
+    }
+
+    #[test]
+    fn what_a_way_does_not_need_is_told_from_what_was_not_reached() {
+        let mut result = failed_in(Phase::Auth);
+        result.unavailable.clear();
+        result.address = Some("203.0.113.7:5432".to_owned());
+        result.phases.tcp_ms = Some(1.0);
+        result.explain();
+        explains_itself(&result);
+        for (value, reason) in [
+            ("phases.dns_ms", "not_needed"),
+            ("phases.tls_ms", "not_used"),
+            ("tls", "not_used"),
+            ("phases.auth_ms", "not_finished"),
+            ("phases.query_ms", "not_reached"),
+            ("backend_pid", "not_reached"),
+        ] {
+            assert_eq!(why(&result, value), Some(reason), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_refused_certificate_leaves_version_and_cipher_unknown_with_a_reason() {
+        let mut result = failed_in(Phase::Tls);
+        result.unavailable.clear();
+        result.address = Some("203.0.113.7:5432".to_owned());
+        result.tls = Some(TlsInfo {
+            version: None,
+            cipher: None,
+            verified: Verified::No,
+            subject: Some("CN=db".to_owned()),
+            issuer: Some("CN=db".to_owned()),
+            not_after: Some(DateTime::UNIX_EPOCH),
+            fingerprint_sha256: "ab".to_owned(),
+        });
+        result.explain();
+        explains_itself(&result);
+        assert_eq!(why(&result, "tls.version"), Some("not_finished"));
+        assert_eq!(why(&result, "phases.tls_ms"), Some("not_finished"));
+    }
+
+    #[test]
+    fn a_reason_that_is_given_already_stays() {
+        let mut result = TestResult::unfinished(ConnectionId(1), DateTime::UNIX_EPOCH);
+        result.ok = true;
+        result.address = Some("203.0.113.7:5432".to_owned());
+        result.unavailable.insert("backend_pid".to_owned(), Reason::new("permission denied"));
+        result.explain();
+        assert_eq!(why(&result, "backend_pid"), Some("permission denied"));
+        assert_eq!(why(&result, "tls"), Some("not_used"));
+        assert_eq!(why(&result, "pooler"), None);
+    }
 }

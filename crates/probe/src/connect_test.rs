@@ -1,7 +1,7 @@
 //! The connection test: a fresh connect, each phase timed, and the first query.
 
 use chrono::Utc;
-use common::{Phase, Reason, TestResult, Unavailable, test_result::TestKind};
+use common::{Phase, Reason, TestResult};
 use tokio::time::Instant;
 
 use crate::{
@@ -26,23 +26,7 @@ pub(crate) async fn open<'a>(target: &'a Target, limits: &'a Limits) -> (TestRes
     let checked_at = common::time::whole_micros(Utc::now());
     let mut trace = Trace::begin();
     let deadline = trace.started + limits.connect;
-    let mut result = TestResult {
-        connection_id: target.connection_id,
-        ok: false,
-        checked_at,
-        kind: TestKind::Full,
-        phases: trace.phases,
-        total_ms: 0.0,
-        round_trip_ms: None,
-        address: None,
-        server_version: None,
-        server_version_num: None,
-        pooler: None,
-        backend_pid: None,
-        tls: None,
-        error: None,
-        unavailable: Unavailable::new(),
-    };
+    let mut result = TestResult::unfinished(target.connection_id, checked_at);
     let opened = Box::pin(Session::open(target, limits, deadline, &mut trace)).await;
     let session = match opened {
         Ok(session) => {
@@ -76,6 +60,7 @@ pub(crate) async fn open<'a>(target: &'a Target, limits: &'a Limits) -> (TestRes
         }
         None => None,
     };
+    result.explain();
     (result, session)
 }
 

@@ -57,6 +57,10 @@ pub(crate) async fn run(target: &Target, rounds: u32, limits: &Limits) -> Latenc
             unavailable.insert(value.to_owned(), common::Reason::new(error.kind.as_str()));
         }
     }
+    let failed_in = error.as_ref().map(|error| error.phase);
+    for (phase, why) in trace.phases.missing(trace.address.is_some(), failed_in) {
+        unavailable.insert(format!("connect.phases.{}_ms", phase.as_str()), common::Reason::new(why));
+    }
     Latency {
         connection_id: target.connection_id,
         checked_at,

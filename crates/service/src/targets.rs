@@ -1,9 +1,6 @@
 //! From a stored connection to something that can be asked.
 
-use common::{
-    ConnectionId, Phase, Problem, TestError, TestErrorKind, TestResult,
-    test_result::{Phases, TestKind},
-};
+use common::{ConnectionId, Phase, Problem, TestError, TestErrorKind, TestResult};
 use store::StoredTarget;
 
 use crate::{Service, failure};
@@ -75,21 +72,5 @@ fn unreadable_password() -> TestError {
 
 /// The result of a test that could not even begin.
 pub(crate) fn not_begun(service: &Service, id: ConnectionId, error: TestError) -> TestResult {
-    TestResult {
-        connection_id: id,
-        ok: false,
-        checked_at: service.0.clock.now(),
-        kind: TestKind::Full,
-        phases: Phases::default(),
-        total_ms: 0.0,
-        round_trip_ms: None,
-        address: None,
-        server_version: None,
-        server_version_num: None,
-        pooler: None,
-        backend_pid: None,
-        tls: None,
-        error: Some(error),
-        unavailable: Default::default(),
-    }
+    TestResult::failed(id, service.0.clock.now(), error)
 }

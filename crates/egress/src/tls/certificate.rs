@@ -165,8 +165,8 @@ fn time(seconds: i64) -> Option<DateTime<Utc>> {
 pub(super) fn describe(leaf: &CertificateDer<'_>, verified: Verified) -> TlsInfo {
     let parsed = X509Certificate::from_der(leaf).ok().map(|(_, cert)| cert);
     TlsInfo {
-        version: String::new(),
-        cipher: String::new(),
+        version: None,
+        cipher: None,
         verified,
         subject: parsed.as_ref().map(|cert| shown(&cert.subject().to_string())),
         issuer: parsed.as_ref().map(|cert| shown(&cert.issuer().to_string())),

@@ -111,16 +111,15 @@ pub(crate) async fn handshake(
         Ok(session) => {
             let (_, connection) = session.get_ref();
             let version = match connection.protocol_version() {
-                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
-                Some(ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
-                other => other.map_or_else(String::new, |v| v.as_str().unwrap_or_default().to_owned()),
+                Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2".to_owned()),
+                Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3".to_owned()),
+                other => other.and_then(|version| version.as_str().map(str::to_owned)),
             };
             let cipher = connection
                 .negotiated_cipher_suite()
                 .and_then(|suite| suite.suite().as_str())
-                .unwrap_or_default()
                 // As OpenSSL and pg_stat_ssl write it.
-                .replacen("TLS13_", "TLS_", 1);
+                .map(|name| name.replacen("TLS13_", "TLS_", 1));
             let Some(seen) = verifier.seen() else {
                 return (Err(Cause::Handshake("the server showed no certificate".to_owned())), None);
             };

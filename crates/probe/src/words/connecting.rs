@@ -234,8 +234,8 @@ mod tests {
 
     fn failed(phase: Phase, cause: Cause, issuer: &str) -> ConnectError {
         let tls = TlsInfo {
-            version: String::new(),
-            cipher: String::new(),
+            version: None,
+            cipher: None,
             verified: Verified::No,
             subject: None,
             issuer: Some(issuer.to_owned()),

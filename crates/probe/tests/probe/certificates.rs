@@ -31,7 +31,10 @@ async fn verify_full_wants_chain_and_name() {
     let result = test(&by_address).await;
     let error = failure(&result, Kind::Certificate, Phase::Tls);
     assert!(error.message.contains("127.0.0.1") && error.message.contains("db.test"), "{}", error.message);
-    assert_eq!(result.tls.unwrap().verified, Verified::No, "whom we met is told, unverified");
+    assert_eq!(result.unavailable["tls.version"].reason, "not_finished");
+    let met = result.tls.unwrap();
+    assert_eq!(met.verified, Verified::No, "whom we met is told, unverified");
+    assert_eq!((met.version, met.cipher), (None, None));
 
     let unknown = tls(&cluster, SslMode::VerifyFull, Some(&other.pem()));
     let error = failure(&test(&unknown).await, Kind::Certificate, Phase::Tls);
@@ -161,7 +164,7 @@ async fn an_x509_v1_certificate_encrypts_and_is_trusted_only_as_it_is() {
         let result = test(&tls(&cluster, SslMode::Require, None)).await;
         assert_eq!(result.error, None, "{protocol}");
         let info = result.tls.unwrap();
-        assert_eq!((info.verified, info.version.as_str()), (Verified::No, protocol));
+        assert_eq!((info.verified, info.version.as_deref()), (Verified::No, Some(protocol)));
         let own = Target {
             host: "localhost".to_owned(),
             ..tls(&cluster, SslMode::VerifyFull, Some(&issued.cert_pem))

@@ -57,6 +57,11 @@ fn failure(result: &TestResult, kind: TestErrorKind, phase: Phase) -> TestError 
     assert!(!result.ok);
     assert!(result.round_trip_ms.is_none());
     assert!(result.phases.get(phase).is_none(), "the phase that failed has no time: {result:?}");
+    let phase_ms = format!("phases.{}_ms", phase.as_str());
+    for value in ["round_trip_ms", "server_version_num", "backend_pid", "phases.query_ms", phase_ms.as_str()]
+    {
+        assert!(result.unavailable.contains_key(value), "{value} is null without a reason: {result:?}");
+    }
     for words in [&error.message, &error.hint] {
         assert!(words.len() > 10 && words.len() < 2000, "{words}");
         assert!(!words.chars().any(|c| c != '\n' && common::text::is_deceptive(c)), "{words}");

@@ -99,10 +99,8 @@ fn encryption(test: &TestResult) -> Option<AnyView> {
             view! { <span class="badge" title="Everything crosses the network readable">"No encryption"</span> }.into_any(),
         );
     };
-    let version = tls
-        .version
-        .strip_prefix("TLSv")
-        .map_or_else(|| tls.version.clone(), |number| format!("TLS {number}"));
+    // A test that passed has both.
+    let version = tls.version.as_deref().unwrap_or("TLS").replace("TLSv", "TLS ");
     let (class, words) = match tls.verified {
         Verified::Full => ("badge badge--ok", "verified"),
         Verified::Ca => ("badge badge--ok", "chain verified"),
@@ -111,7 +109,7 @@ fn encryption(test: &TestResult) -> Option<AnyView> {
     };
     let until = tls.not_after.map(|end| format!(", until {}", end.format("%-d %b %Y"))).unwrap_or_default();
     let issuer = tls.issuer.as_ref().map(|issuer| format!(", issued by {issuer}")).unwrap_or_default();
-    let title = format!("{}{issuer}{until}", tls.cipher);
+    let title = format!("{}{issuer}{until}", tls.cipher.as_deref().unwrap_or("Cipher not known"));
     Some(
         view! { <span class=class title=title><Icon name=IconName::Lock/>{version}", "{words}</span> }
             .into_any(),

@@ -97,7 +97,7 @@ fn facts(test: &TestResult) -> String {
                 Verified::Pinned => "known key",
                 Verified::No => "not verified",
             };
-            format!("{}, {verified}", tls.version.replace("TLSv", "TLS "))
+            format!("{}, {verified}", tls.version.as_deref().unwrap_or("TLS").replace("TLSv", "TLS "))
         }
         None => "not encrypted".to_owned(),
     });
@@ -211,7 +211,7 @@ fn in_a_word(kind: TestErrorKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use common::{ConnectionId, Phases, Unavailable};
+    use common::{ConnectionId, Phases};
 
     use super::*;
 
@@ -223,23 +223,8 @@ mod tests {
             hint: String::new(),
             sqlstate: None,
         };
-        let test = TestResult {
-            connection_id: ConnectionId(1),
-            ok: false,
-            checked_at: DateTime::UNIX_EPOCH,
-            kind: TestKind::Full,
-            phases,
-            total_ms: 20.0,
-            round_trip_ms: None,
-            address: None,
-            server_version: None,
-            server_version_num: None,
-            pooler: None,
-            backend_pid: None,
-            tls: None,
-            error: None,
-            unavailable: Unavailable::new(),
-        };
+        let test =
+            TestResult { phases, ..TestResult::failed(ConnectionId(1), DateTime::UNIX_EPOCH, error.clone()) };
         steps(&test, &error)
     }
 
