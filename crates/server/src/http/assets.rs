@@ -3,15 +3,15 @@
 use axum::{
     body::Body,
     extract::{FromRequestParts, Request, State},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use common::{ProblemCode, text};
-use http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 use leptos::config::LeptosOptions;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::{AppState, audience::is_for_programs, pages::PageRequest, problem::Refusal};
+use super::{AppState, audience::is_for_programs, forms::is_our_own, pages::PageRequest, problem::Refusal};
 
 /// Names with a hash of their content never mean anything else.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -30,11 +30,22 @@ pub(super) async fn fallback(State(state): State<AppState>, request: Request) ->
         Some(_) => return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")]).into_response(),
         None => {}
     }
+    if is_read && let Some(target) = without_slash(&parts.uri) {
+        return Redirect::permanent(&target).into_response();
+    }
     let uri = parts.uri.clone();
     match PageRequest::from_request_parts(&mut parts, &state).await {
         Ok(page) => page.render(&uri, None, StatusCode::NOT_FOUND).await,
         Err(impossible) => match impossible {},
     }
+}
+
+/// Where a page is whose address was given with a slash at its end. It stays on this server: `//evil.example/` does not
+/// lead there.
+fn without_slash(uri: &Uri) -> Option<String> {
+    let page = uri.path().strip_suffix('/')?.trim_end_matches('/');
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("{page}{query}")).filter(|target| is_our_own(target))
 }
 
 /// The file, compressed beforehand where it is and the browser takes it. Its `ETag` saves sending it again. To any method
@@ -57,4 +68,19 @@ async fn file(options: &LeptosOptions, request: &Parts) -> Option<Response> {
         response.headers_mut().insert(header::CACHE_CONTROL, FOREVER);
     }
     Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_too_many_leads_to_the_page_and_never_away() {
+        let of = |address: &'static str| without_slash(&Uri::from_static(address));
+        assert_eq!(of("/connections/new/").as_deref(), Some("/connections/new"));
+        assert_eq!(of("/connections/7//?created=1").as_deref(), Some("/connections/7?created=1"));
+        for none in ["/", "/connections/new", "//evil.example/", "//"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
 }
