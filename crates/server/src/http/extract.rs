@@ -1,15 +1,21 @@
 //! What handlers take out of a request, refused with the words of the API.
 
+use std::marker::PhantomData;
+
 use axum::{
     RequestExt,
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
 };
-use common::{ConnectionId, ConnectionInput, Problem, ProblemCode, text};
+use common::{ConnectionId, ConnectionInput, FieldError, Problem, ProblemCode, text};
 use http::{HeaderMap, header, request::Parts};
 use serde_json::Value;
 
-use super::{limits, problem::Refusal};
+use super::{
+    limits,
+    problem::Refusal,
+    query::{Rounds, Version},
+};
 
 /// A connection in a JSON body, by the rules of [`ConnectionInput::from_json`].
 pub(super) struct ConnectionBody(pub(super) ConnectionInput);
@@ -27,17 +33,70 @@ impl<S: Send + Sync> FromRequest<S> for ConnectionBody {
 /// 415 for another content type, 413 for too much, 400 for what is not JSON.
 async fn json(request: Request) -> Result<Value, Problem> {
     if !is_json(request.headers()) {
-        return Err(Problem::new(ProblemCode::UnsupportedMediaType, "The body must be JSON.")
-            .with_hint("Send it with the header Content-Type: application/json."));
+        return Err(must_be_json());
     }
-    let bytes = bytes(request).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    parsed(&bytes(request).await?)
+}
+
+pub(super) fn must_be_json() -> Problem {
+    Problem::new(ProblemCode::UnsupportedMediaType, "The body must be JSON.")
+        .with_hint("Send it with the header Content-Type: application/json.")
+}
+
+fn parsed(body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
         // serde_json's words name a place and what it expected there; the body itself is not repeated.
         Problem::new(
             ProblemCode::Malformed,
             format!("The body is not JSON: {}.", text::clean(&error.to_string(), 200)),
         )
     })
+}
+
+/// That the request has no body, or `{}`: what stands in one would do nothing, and whoever sent it thinks it did. It
+/// counts whatever its content type is: `curl -d` says form. `Q` is what the request takes as its query.
+pub(super) struct NoBody<Q = ()>(PhantomData<Q>);
+
+/// The query parameter that is easily sent in the body instead.
+pub(super) trait InQuery {
+    const NAME: Option<&'static str> = None;
+}
+
+impl InQuery for () {}
+
+impl InQuery for Rounds {
+    const NAME: Option<&'static str> = Some("rounds");
+}
+
+impl InQuery for Version {
+    const NAME: Option<&'static str> = Some("version");
+}
+
+impl<S: Send + Sync, Q: InQuery> FromRequest<S> for NoBody<Q> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let body = bytes(request).await?;
+        if !body.trim_ascii().is_empty() {
+            refuse_all(&parsed(&body)?, Q::NAME)?;
+        }
+        Ok(Self(PhantomData))
+    }
+}
+
+fn refuse_all(body: &Value, in_query: Option<&str>) -> Result<(), Problem> {
+    let unknown = |name: &str| {
+        let message = match in_query.filter(|parameter| *parameter == name) {
+            Some(parameter) => format!("This request takes no body. Put it into the address: ?{parameter}="),
+            None => "This request takes no body.".to_owned(),
+        };
+        FieldError::new(text::clean(name, 60), "unknown", message)
+    };
+    let fields: Vec<FieldError> = match body {
+        Value::Object(fields) => fields.keys().map(|name| unknown(name)).collect(),
+        _ => vec![unknown("")],
+    };
+    if fields.is_empty() { Ok(()) } else { Err(Problem::validation(fields)) }
 }
 
 pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
@@ -51,7 +110,7 @@ pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
     })
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };

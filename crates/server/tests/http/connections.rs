@@ -158,3 +158,35 @@ async fn a_list_is_filtered_sorted_and_cut_into_pages() {
     assert_eq!(names(&dashboard.get(&format!("{ALL}?q=B&status=unknown")).await.json()), ["b"]);
     assert_eq!(names(&dashboard.get(&format!("{ALL}?status=down")).await.json()), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_where_none_is_taken_is_refused_and_nothing_is_done() {
+    let dashboard = Dashboard::start().await;
+    let id = dashboard.add(&untested("orders")).await["id"].clone();
+    let one = format!("{ALL}/{id}");
+    let with = |method: Method, path: &str, body: &'static str| {
+        send(
+            dashboard
+                .request(method, path)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body),
+        )
+    };
+    for (method, path, body, field) in [
+        (Method::DELETE, one.clone(), r#"{"version": 7}"#, "version"),
+        (Method::POST, format!("{one}/restore"), r#"{"force": true}"#, "force"),
+        (Method::POST, format!("/api/test/connection/{id}"), r#"{"timeout": 1}"#, "timeout"),
+        (Method::POST, format!("/api/test/latency/{id}"), r#"{"rounds": 3}"#, "rounds"),
+        (Method::POST, "/api/test/all-regions".to_owned(), "[]", ""),
+        (Method::DELETE, "/api/jobs/none".to_owned(), r#"{"now": true}"#, "now"),
+    ] {
+        let answer = with(method.clone(), &path, body).await;
+        assert_eq!(answer.faults(), faults([(field, "unknown")]), "{method} {path}");
+        with(method, &path, r#"{"rounds": "#).await.problem(400, "malformed");
+    }
+    let told = with(Method::POST, &format!("/api/test/latency/{id}"), r#"{"rounds": 3}"#).await.json();
+    assert!(told["fields"][0]["message"].as_str().unwrap().contains("?rounds="), "{told}");
+    assert_eq!(dashboard.total().await, 1);
+    assert_eq!(with(Method::POST, &format!("/api/test/connection/{id}"), "{}").await.status, 200);
+    assert_eq!(with(Method::DELETE, &one, " ").await.status, 204);
+}

@@ -12,11 +12,11 @@ use service::{Service, connections};
 use super::{
     super::{
         Caller,
-        extract::{ConnectionBody, Id, IdempotencyKey},
+        extract::{ConnectionBody, Id, IdempotencyKey, NoBody},
         problem::Refusal,
         query::{Query, Version},
     },
-    responses::{Always, ChangedMeanwhile, NoSuchConnection, UnreadableBody},
+    responses::{Always, ChangedMeanwhile, NoSuchConnection, UnreadableBody, UnwantedBody},
 };
 
 /// List connections
@@ -126,13 +126,14 @@ pub(in crate::http) async fn replace(
         ("id" = i64, Path, description = "The id of the connection."),
         ("version" = Option<i32>, Query, minimum = 1, description = "Refuse with 409 when the connection is not at this version any more."),
     ),
-    responses((status = 204, description = "Deleted."), Always, NoSuchConnection, ChangedMeanwhile),
+    responses((status = 204, description = "Deleted."), Always, UnwantedBody, NoSuchConnection, ChangedMeanwhile),
 )]
 pub(in crate::http) async fn delete(
     State(service): State<Service>,
     Caller(who): Caller,
     Id(id): Id,
     Query(Version(version)): Query<Version>,
+    _: NoBody<Version>,
 ) -> Result<StatusCode, Refusal> {
     connections::delete(&service, &who, id, version).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -144,13 +145,14 @@ pub(in crate::http) async fn delete(
 #[utoipa::path(
     post, path = "/api/db/connections/{id}/restore", tag = "Connections", operation_id = "restore_connection",
     params(("id" = i64, Path, description = "The id of the connection.")),
-    responses((status = 200, description = "The connection is back.", body = Connection), Always, NoSuchConnection),
+    responses((status = 200, description = "The connection is back.", body = Connection), Always, UnwantedBody, NoSuchConnection),
 )]
 pub(in crate::http) async fn restore(
     State(service): State<Service>,
     Caller(who): Caller,
     Id(id): Id,
     Query(()): Query<()>,
+    _: NoBody,
 ) -> Result<Json<Connection>, Refusal> {
     Ok(Json(connections::restore(&service, &who, id).await?))
 }

@@ -5,8 +5,13 @@ use common::job::Job;
 use service::{Service, jobs};
 
 use super::{
-    super::{Caller, extract::JobId, problem::Refusal, query::Query},
-    responses::{Always, NoSuchJob},
+    super::{
+        Caller,
+        extract::{JobId, NoBody},
+        problem::Refusal,
+        query::Query,
+    },
+    responses::{Always, NoSuchJob, UnwantedBody},
 };
 
 /// Read a job
@@ -32,13 +37,14 @@ pub(in crate::http) async fn get(
 #[utoipa::path(
     delete, path = "/api/jobs/{id}", tag = "Jobs", operation_id = "cancel_job",
     params(("id" = String, Path, description = "The id of the job.")),
-    responses((status = 200, description = "The job as it is now.", body = Job), Always, NoSuchJob),
+    responses((status = 200, description = "The job as it is now.", body = Job), Always, UnwantedBody, NoSuchJob),
 )]
 pub(in crate::http) async fn cancel(
     State(service): State<Service>,
     Caller(who): Caller,
     JobId(id): JobId,
     Query(()): Query<()>,
+    _: NoBody,
 ) -> Result<Json<Job>, Refusal> {
     Ok(Json(jobs::cancel(&service, &who, &id).await?))
 }

@@ -20,17 +20,42 @@ fn problems(told: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
     told.iter().map(|(status, description)| ((*status).to_owned(), response(description))).collect()
 }
 
+/// What every endpoint may answer before it does anything.
+pub(super) struct Guarded;
+
+impl IntoResponses for Guarded {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            ("403", "The `Host` is not ours, or a page of another site asked for a change."),
+            ("422", "Parameters or fields need a correction; each is named. Nothing was stored."),
+        ])
+    }
+}
+
+/// What every endpoint that asks somebody may answer.
+pub(super) struct Failed;
+
+impl IntoResponses for Failed {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[(
+            "500",
+            "It failed inside the dashboard. Only the request's id is told; the log has the cause.",
+        )])
+    }
+}
+
 /// What every endpoint under `/api` may answer.
 pub(super) struct Always;
 
 impl IntoResponses for Always {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
-            ("403", "The `Host` is not ours, or a page of another site asked for a change."),
-            ("422", "Parameters or fields need a correction; each is named. Nothing was stored."),
-            ("500", "It failed inside the dashboard. Only the request's id is told; the log has the cause."),
-            ("503", "The dashboard cannot reach its own database. `Retry-After` says when to try again."),
-        ])
+        let mut responses = problems(&[(
+            "503",
+            "The dashboard cannot reach its own database. `Retry-After` says when to try again.",
+        )]);
+        responses.extend(Guarded::responses());
+        responses.extend(Failed::responses());
+        responses
     }
 }
 
@@ -61,6 +86,18 @@ impl IntoResponses for UnreadableBody {
             ("400", "The body is not JSON."),
             ("413", "The body is larger than 1 MB."),
             ("415", "The body is of another content type than JSON."),
+        ])
+    }
+}
+
+/// Endpoints that take no body, when one comes.
+pub(super) struct UnwantedBody;
+
+impl IntoResponses for UnwantedBody {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            ("400", "There is a body, and it is not even JSON. None is taken."),
+            ("413", "There is a body, and it is larger than 1 MB. None is taken."),
         ])
     }
 }

@@ -15,11 +15,11 @@ use service::{
 use super::{
     super::{
         Caller,
-        extract::Id,
+        extract::{Id, NoBody},
         problem::Refusal,
         query::{Query, Rounds},
     },
-    responses::{Always, NoSuchConnection, TooOften},
+    responses::{Always, NoSuchConnection, TooOften, UnwantedBody},
 };
 
 /// Test a connection
@@ -30,13 +30,14 @@ use super::{
 #[utoipa::path(
     post, path = "/api/test/connection/{id}", tag = "Tests", operation_id = "test_connection",
     params(("id" = i64, Path, description = "The id of the connection.")),
-    responses((status = 200, description = "What the test found.", body = TestResult), Always, NoSuchConnection, TooOften),
+    responses((status = 200, description = "What the test found.", body = TestResult), Always, UnwantedBody, NoSuchConnection, TooOften),
 )]
 pub(in crate::http) async fn connection(
     State(service): State<Service>,
     Caller(who): Caller,
     Id(id): Id,
     Query(()): Query<()>,
+    _: NoBody,
 ) -> Result<Json<TestResult>, Refusal> {
     Ok(Json(checks::test(&service, &who, id).await?))
 }
@@ -50,13 +51,14 @@ pub(in crate::http) async fn connection(
         ("id" = i64, Path, description = "The id of the connection."),
         ("rounds" = Option<u32>, Query, minimum = 1, maximum = 100, description = "How many round trips, 5 by default."),
     ),
-    responses((status = 200, description = "Each round trip and what follows from them.", body = Latency), Always, NoSuchConnection, TooOften),
+    responses((status = 200, description = "Each round trip and what follows from them.", body = Latency), Always, UnwantedBody, NoSuchConnection, TooOften),
 )]
 pub(in crate::http) async fn latency(
     State(service): State<Service>,
     Caller(who): Caller,
     Id(id): Id,
     Query(Rounds(rounds)): Query<Rounds>,
+    _: NoBody<Rounds>,
 ) -> Result<Json<Latency>, Refusal> {
     Ok(Json(checks::latency(&service, &who, id, rounds).await?))
 }
@@ -71,13 +73,14 @@ pub(in crate::http) async fn latency(
         (status = 200, description = "What the tests found, grouped by region.", body = AllRegions),
         (status = 202, description = "There are many: the job that tests them.", body = JobStarted,
             headers(("Location" = String, description = "Where the job can be read."))),
-        Always,
+        Always, UnwantedBody,
     ),
 )]
 pub(in crate::http) async fn all_regions(
     State(service): State<Service>,
     Caller(who): Caller,
     Query(()): Query<()>,
+    _: NoBody,
 ) -> Result<Response, Refusal> {
     Ok(match checks::all_regions(&service, &who).await? {
         AllRegionsAnswer::Done(regions) => Json(regions).into_response(),
