@@ -9,6 +9,8 @@ use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema, openapi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::query::Query;
+
 /// What the document says beside the handlers.
 #[derive(OpenApi)]
 #[openapi(
@@ -102,7 +104,7 @@ pub(super) fn for_readers(document: openapi::OpenApi) -> openapi::OpenApi {
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(document: &openapi::OpenApi) -> Router<S> {
     // Written once: it never changes while the server runs.
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
-    let answer = move || {
+    let answer = move |Query(()): Query<()>| {
         let json = json.clone();
         async move { ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json.to_string()) }
     };

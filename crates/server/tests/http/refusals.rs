@@ -52,9 +52,15 @@ async fn unknown_and_wrong_parameters_are_told_by_name_and_together() {
     assert_eq!(answer.faults(), faults([("sort", "unknown"), ("limit", "range"), ("colour", "unknown")]));
     let answer = dashboard.post("/api/test/latency/1?rounds=101&fast=yes").await;
     assert_eq!(answer.faults(), faults([("rounds", "range"), ("fast", "unknown")]));
-    for path in
-        ["/api/database/info?x=1", "/api/health/all?x=1", "/api/findings?x=1", "/api/database-summary?x=1"]
-    {
+    for path in [
+        "/api/database/info?x=1",
+        "/api/health/all?x=1",
+        "/api/findings?x=1",
+        "/api/database-summary?x=1",
+        "/healthz?x=1",
+        "/readyz?x=1",
+        "/openapi.json?x=1",
+    ] {
         assert_eq!(dashboard.get(path).await.faults(), faults([("x", "unknown")]), "{path}");
     }
 }

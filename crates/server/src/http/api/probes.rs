@@ -6,7 +6,10 @@ use serde::Serialize;
 use service::{Service, database};
 use utoipa::ToSchema;
 
-use super::super::problem::Refusal;
+use super::{
+    super::{problem::Refusal, query::Query},
+    responses::{Failed, Guarded},
+};
 
 /// The process runs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,9 +33,9 @@ pub(in crate::http) struct Ready {
 /// Asks nothing of anybody.
 #[utoipa::path(
     get, path = "/healthz", tag = "Dashboard", operation_id = "is_alive",
-    responses((status = 200, description = "The process runs.", body = Alive)),
+    responses((status = 200, description = "The process runs.", body = Alive), Guarded),
 )]
-pub(in crate::http) async fn alive() -> Json<Alive> {
+pub(in crate::http) async fn alive(Query(()): Query<()>) -> Json<Alive> {
     Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
@@ -43,11 +46,15 @@ pub(in crate::http) async fn alive() -> Json<Alive> {
     get, path = "/readyz", tag = "Dashboard", operation_id = "is_ready",
     responses(
         (status = 200, description = "Ready.", body = Ready),
+        Guarded, Failed,
         (status = 503, description = "Its own database cannot be reached, or lacks migrations.",
             body = common::Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(in crate::http) async fn ready(State(service): State<Service>) -> Result<Json<Ready>, Refusal> {
+pub(in crate::http) async fn ready(
+    State(service): State<Service>,
+    Query(()): Query<()>,
+) -> Result<Json<Ready>, Refusal> {
     let readiness = database::ready(&service).await?;
     if readiness.ready {
         return Ok(Json(Ready { status: "ok", migrations: readiness.migrations }));
