@@ -3,14 +3,17 @@
 use std::{any::Any, time::Duration};
 
 use axum::{
-    extract::Request,
+    extract::{MatchedPath, Request},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use common::{Problem, ProblemCode, text};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 
-use super::problem::Refusal;
+use super::{
+    extract,
+    problem::{PROBLEM_JSON, Refusal},
+};
 
 /// The most bytes of a request: a connection with a long CA file is a few hundred kB.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
@@ -40,8 +43,18 @@ pub(super) fn after_panic(panic: Box<dyn Any + Send>) -> Response {
 /// Layers and the router answer plain texts or nothing at all. What they refuse is told as a problem to everybody.
 pub(super) async fn errors_as_problems(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    // Only what a route takes has a content type to speak of: any other address is not found.
+    let takes_json = is_of_a_server_function(&path)
+        && method == Method::POST
+        && request.extensions().get::<MatchedPath>().is_some();
+    if takes_json && !extract::is_json(request.headers()) {
+        return Refusal::from(extract::must_be_json()).into_response();
+    }
+    let mut response = next.run(request).await;
     let status = response.status();
+    if is_of_a_server_function(&path) && !status.is_success() && extract::is_json(response.headers()) {
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    }
     if response.extensions().get::<Refusal>().is_some() {
         return response;
     }
@@ -59,6 +72,11 @@ pub(super) async fn errors_as_problems(request: Request, next: Next) -> Response
         refusal.headers_mut().insert(header::ALLOW, allow);
     }
     refusal
+}
+
+/// Server functions answer their problems as plain JSON, and read a body of any content type.
+fn is_of_a_server_function(path: &str) -> bool {
+    path.starts_with("/rpc/")
 }
 
 pub(super) fn too_large() -> Problem {

@@ -134,12 +134,11 @@ async fn a_server_function_tells_the_same_problems_with_the_same_status() {
     for body in [json!({"id": 99999}), json!({"id": "abc"}), json!({})] {
         let answer = dashboard.post_json("/rpc/get_connection", &body).await;
         let expected = if body == json!({"id": 99999}) { (404, "not_found") } else { (400, "malformed") };
-        assert_eq!(
-            (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default()),
-            expected,
-            "{body}"
-        );
+        answer.problem(expected.0, expected.1);
     }
+    let form = dashboard.post_form("/rpc/get_connection", &[("id", "1")]).await;
+    form.problem(415, "unsupported_media_type");
+    dashboard.post_form("/rpc/nothing", &[]).await.problem(404, "not_found");
     let answer = dashboard.get("/rpc/get_connection").await;
     answer.problem(405, "method_not_allowed");
 }
