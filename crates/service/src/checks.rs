@@ -80,6 +80,9 @@ pub async fn latency(
 
 fn no_rounds(result: TestResult) -> Latency {
     let measured = ["min_ms", "avg_ms", "p50_ms", "p95_ms", "max_ms", "stddev_ms"];
+    let phases = result.unavailable.iter().filter(|(name, _)| name.starts_with("phases."));
+    let phases = phases.map(|(name, reason)| (format!("connect.{name}"), reason.clone()));
+    let unmeasured = measured.map(|name| (name.to_owned(), Reason::new("not_measured")));
     Latency {
         connection_id: result.connection_id,
         checked_at: result.checked_at,
@@ -92,7 +95,7 @@ fn no_rounds(result: TestResult) -> Latency {
         stddev_ms: None,
         connect: ConnectTimes { phases: Phases::default(), total_ms: result.total_ms },
         error: result.error,
-        unavailable: measured.map(|name| (name.to_owned(), Reason::new("not_measured"))).into(),
+        unavailable: unmeasured.into_iter().chain(phases).collect(),
     }
 }
 
