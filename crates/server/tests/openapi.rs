@@ -56,6 +56,25 @@ fn every_operation_of_the_api_tells_the_refusals_that_all_have() {
 }
 
 #[test]
+fn every_operation_tells_what_happens_before_it_and_the_headers_of_its_answers() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let responses = operation["responses"].as_object().unwrap();
+        for status in ["403", "422"] {
+            assert!(responses.contains_key(status), "{name} does not tell {status}");
+        }
+        if !name.starts_with("get ") {
+            assert!(responses.contains_key("413"), "{name} does not tell 413");
+        }
+        for (status, response) in responses {
+            assert!(response["headers"]["X-Request-Id"].is_object(), "{name} {status}");
+            let says_when = response["headers"]["Retry-After"].is_object();
+            assert_eq!(says_when, ["429", "503"].contains(&status.as_str()), "{name} {status}");
+        }
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn references(value: &Value, found: &mut BTreeSet<String>) {
         match value {

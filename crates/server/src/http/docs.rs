@@ -6,7 +6,10 @@ use axum::{Router, routing::get};
 use common::{ConnectionStatus, Problem, SslMode, connection::Sort, health::Severity};
 use http::{HeaderValue, header};
 use serde::Deserialize;
-use utoipa::{OpenApi, ToSchema, openapi};
+use utoipa::{
+    OpenApi, ToSchema,
+    openapi::{self, HeaderBuilder, Object, Ref, RefOr, Type},
+};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::query::Query;
@@ -89,7 +92,8 @@ pub(super) struct NewConnection {
 
 /// The document in the words of its readers: a map of reasons is called what the API calls it, and what links to our
 /// own code in doc comments is plain text.
-pub(super) fn for_readers(document: openapi::OpenApi) -> openapi::OpenApi {
+pub(super) fn for_readers(mut document: openapi::OpenApi) -> openapi::OpenApi {
+    tell_headers(&mut document);
     let renamed = document
         .to_json()
         .unwrap_or_default()
@@ -98,6 +102,33 @@ pub(super) fn for_readers(document: openapi::OpenApi) -> openapi::OpenApi {
         .replace("[`", "`")
         .replace("`]", "`");
     serde_json::from_str(&renamed).unwrap_or(document)
+}
+
+const REQUEST_ID: &str = "X-Request-Id";
+const RETRY_AFTER: &str = "Retry-After";
+
+/// The headers that layers give to every answer and problems to theirs: no handler knows of them.
+fn tell_headers(document: &mut openapi::OpenApi) {
+    let header = |schema: Type, description: &str| {
+        let header = HeaderBuilder::new().schema(Some(Object::with_type(schema)));
+        RefOr::T(header.description(Some(description)).build())
+    };
+    let components = document.components.get_or_insert_default();
+    let id = header(Type::String, "The id of the request, as the log has it.");
+    let seconds = header(Type::Integer, "After as many seconds a try may succeed.");
+    components.headers.extend([(REQUEST_ID.to_owned(), id), (RETRY_AFTER.to_owned(), seconds)]);
+
+    let operations = document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
+    });
+    for (status, response) in operations.flat_map(|operation| &mut operation.responses.responses) {
+        let RefOr::T(response) = response else { continue };
+        let says_when = ["429", "503"].contains(&status.as_str()).then_some(RETRY_AFTER);
+        for name in [REQUEST_ID].into_iter().chain(says_when) {
+            let header = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
+            response.headers.insert(name.to_owned(), header);
+        }
+    }
 }
 
 /// `/openapi.json` and `/docs`.
