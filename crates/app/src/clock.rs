@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 use common::units;
 use leptos::prelude::*;
 
@@ -19,7 +19,9 @@ struct Clock(ReadSignal<DateTime<Utc>>);
 
 /// Starts the clock for everything below.
 pub(crate) fn provide_clock() {
-    let start = wire::of_the_server(wall_clock);
+    // A number: the browser would need a parser of dates for nothing else.
+    let start = wire::of_the_server(|| wall_clock().timestamp_micros());
+    let start = DateTime::from_timestamp_micros(start).unwrap_or_default();
     let (now, set_now) = signal(start);
     provide_context(Clock(now));
     Effect::new(move |_| {
@@ -62,7 +64,7 @@ pub fn Ago(
         format!("{}{suffix}", units::ago(seconds))
     };
     view! {
-        <time class="nowrap" datetime=at.to_rfc3339() title=utc(at)>
+        <time class="nowrap" datetime=rfc3339(at) title=utc(at)>
             {words}
         </time>
     }
@@ -71,9 +73,42 @@ pub fn Ago(
 /// A point in time: `2026-05-04 14:03:07 UTC`.
 #[component]
 pub fn Moment(at: DateTime<Utc>) -> impl IntoView {
-    view! { <time class="nowrap" datetime=at.to_rfc3339()>{utc(at)}</time> }
+    view! { <time class="nowrap" datetime=rfc3339(at)>{utc(at)}</time> }
 }
 
 fn utc(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+    format!("{} {} UTC", date(at), time(at))
+}
+
+/// As chrono writes it, without chrono's formatter: it would be 2 % of the first page's script.
+fn rfc3339(at: DateTime<Utc>) -> String {
+    let fraction = match at.nanosecond() {
+        0 => String::new(),
+        nanos if nanos % 1_000_000 == 0 => format!(".{:03}", nanos / 1_000_000),
+        nanos if nanos % 1000 == 0 => format!(".{:06}", nanos / 1000),
+        nanos => format!(".{nanos:09}"),
+    };
+    format!("{}T{}{fraction}+00:00", date(at), time(at))
+}
+
+fn date(at: DateTime<Utc>) -> String {
+    format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day())
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_chrono_writes_them() {
+        for nanos in [0, 120_000_000, 120_300_000, 7] {
+            let at = DateTime::from_timestamp(1_777_903_387, nanos).unwrap();
+            assert_eq!(rfc3339(at), at.to_rfc3339());
+            assert_eq!(utc(at), at.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+        }
+    }
 }

@@ -4,7 +4,7 @@ use common::{ConnectionDraft, Latency, Problem, RequestSecret, job::Job};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::wire;
+use crate::{rpc::overview::TestJob, wire};
 
 /// `server` puts one into the context when it renders a page again after a posted form: what was typed (the
 /// password emptied), what is wrong with it, or what was measured or started.
@@ -31,4 +31,19 @@ impl FormOutcome {
 /// browser alike: it travels with the page, so that both see the same.
 pub fn use_form_outcome() -> Option<FormOutcome> {
     wire::of_the_server(use_context::<FormOutcome>)
+}
+
+/// What the overview shows of an outcome: the whole would bring the code that reads drafts into the first page's script.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct OverviewOutcome {
+    pub problem: Option<Problem>,
+    pub job: Option<TestJob>,
+}
+
+/// As [`use_form_outcome`].
+pub(crate) fn use_overview_outcome() -> OverviewOutcome {
+    wire::of_the_server(|| {
+        let FormOutcome { problem, job, .. } = use_context().unwrap_or_default();
+        OverviewOutcome { problem, job: job.map(TestJob::from) }
+    })
 }

@@ -3,10 +3,10 @@
 //! They are public endpoints under `/rpc`, always POST with JSON; `server` checks `Host` and `Origin` before them. During
 //! server rendering they run in the same process.
 
+pub mod overview;
+
 use common::{
-    Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Page, Problem, ProblemCode,
-    TestResult, connection::ListQuery, database::DatabaseSummary, health::Finding, job::Job,
-    test_result::AllRegions,
+    Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Problem, ProblemCode, TestResult,
 };
 use leptos::{
     prelude::*,
@@ -59,14 +59,6 @@ impl std::fmt::Display for RpcError {
 
 impl std::error::Error for RpcError {}
 
-/// A test of all connections: the results, or the job that collects them when there are many.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TestAllAnswer {
-    Done(AllRegions),
-    Job(Box<Job>),
-}
-
 /// Who calls, and the status of what they are told.
 #[cfg(feature = "ssr")]
 mod caller {
@@ -114,12 +106,6 @@ use RpcError as answer;
 #[cfg(feature = "ssr")]
 use caller::{answer, caller, invalid};
 
-#[server(prefix = "/rpc", endpoint = "list_connections", input = Json, output = Json)]
-pub async fn list_connections(query: ListQuery) -> Result<Page<Connection>, RpcError> {
-    let (service, principal) = caller()?;
-    service::connections::list(&service, &principal, query).await.map_err(answer)
-}
-
 #[server(prefix = "/rpc", endpoint = "get_connection", input = Json, output = Json)]
 pub async fn get_connection(id: ConnectionId) -> Result<Connection, RpcError> {
     let (service, principal) = caller()?;
@@ -150,12 +136,6 @@ pub async fn delete_connection(id: ConnectionId, version: Option<i32>) -> Result
     service::connections::delete(&service, &principal, id, version).await.map_err(answer)
 }
 
-#[server(prefix = "/rpc", endpoint = "restore_connection", input = Json, output = Json)]
-pub async fn restore_connection(id: ConnectionId) -> Result<Connection, RpcError> {
-    let (service, principal) = caller()?;
-    service::connections::restore(&service, &principal, id).await.map_err(answer)
-}
-
 /// Connects anew, step by step. A database that cannot be reached is a result, not an error.
 #[server(prefix = "/rpc", endpoint = "test_connection", input = Json, output = Json)]
 pub async fn test_connection(id: ConnectionId) -> Result<TestResult, RpcError> {
@@ -175,47 +155,4 @@ pub async fn latency(id: ConnectionId, rounds: u32) -> Result<Latency, RpcError>
 pub async fn health(id: ConnectionId, fresh: bool) -> Result<Health, RpcError> {
     let (service, principal) = caller()?;
     service::health::read(&service, &principal, id, fresh).await.map_err(answer)
-}
-
-/// What needs a person, worst first.
-#[server(name = ListFindings, prefix = "/rpc", endpoint = "findings", input = Json, output = Json)]
-pub async fn findings(limit: u32) -> Result<Page<Finding>, RpcError> {
-    let (service, principal) = caller()?;
-    let query = service::findings::FindingQuery {
-        severity: None,
-        connection_id: None,
-        limit: Some(limit),
-        cursor: None,
-    };
-    service::findings::list(&service, &principal, query).await.map_err(answer)
-}
-
-/// All connections in a few numbers.
-#[server(name = ReadSummary, prefix = "/rpc", endpoint = "summary", input = Json, output = Json)]
-pub async fn summary() -> Result<DatabaseSummary, RpcError> {
-    let (service, principal) = caller()?;
-    service::database::summary(&service, &principal).await.map_err(answer)
-}
-
-/// Tests every connection that is not paused.
-#[server(name = TestAll, prefix = "/rpc", endpoint = "test_all", input = Json, output = Json)]
-pub async fn test_all() -> Result<TestAllAnswer, RpcError> {
-    let (service, principal) = caller()?;
-    let done = service::checks::all_regions(&service, &principal).await.map_err(answer)?;
-    Ok(match done {
-        service::checks::AllRegionsAnswer::Done(all) => TestAllAnswer::Done(all),
-        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(job),
-    })
-}
-
-#[server(name = GetJob, prefix = "/rpc", endpoint = "job", input = Json, output = Json)]
-pub async fn job(id: String) -> Result<Job, RpcError> {
-    let (service, principal) = caller()?;
-    service::jobs::get(&service, &principal, &id).await.map_err(answer)
-}
-
-#[server(name = CancelJob, prefix = "/rpc", endpoint = "cancel_job", input = Json, output = Json)]
-pub async fn cancel_job(id: String) -> Result<Job, RpcError> {
-    let (service, principal) = caller()?;
-    service::jobs::cancel(&service, &principal, &id).await.map_err(answer)
 }

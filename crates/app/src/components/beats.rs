@@ -1,6 +1,6 @@
 //! The last checks as bars: the newest on the right; the worse, the taller; no check is a dot.
 
-use common::{Heartbeat, HeartbeatStatus};
+use common::HeartbeatStatus;
 use leptos::prelude::*;
 
 /// How many bars there is room for.
@@ -8,10 +8,10 @@ const PLACES: usize = 30;
 /// From one bar to the next, in units of the drawing (180 × 20).
 const STEP: usize = 6;
 
-/// The last 30 checks, oldest first in `heartbeats`. One path for each status keeps a long list of rows light.
+/// The last 30 checks, oldest first in `checks`. One path for each status keeps a long list of rows light.
 #[component]
-pub fn Beats(heartbeats: Vec<Heartbeat>) -> impl IntoView {
-    let newest = &heartbeats[heartbeats.len().saturating_sub(PLACES)..];
+pub fn Beats(checks: Vec<HeartbeatStatus>) -> impl IntoView {
+    let newest = &checks[checks.len().saturating_sub(PLACES)..];
     let (up, degraded, down, none) = (
         path(newest, HeartbeatStatus::Up, "6.5V13.5"),
         path(newest, HeartbeatStatus::Degraded, "4.5V15.5"),
@@ -34,9 +34,9 @@ pub fn Beats(heartbeats: Vec<Heartbeat>) -> impl IntoView {
     }
 }
 
-fn path(heartbeats: &[Heartbeat], status: HeartbeatStatus, stroke: &str) -> String {
-    let first = PLACES - heartbeats.len();
-    let of_status = heartbeats.iter().enumerate().filter(|(_, beat)| beat.status == status);
+fn path(checks: &[HeartbeatStatus], status: HeartbeatStatus, stroke: &str) -> String {
+    let first = PLACES - checks.len();
+    let of_status = checks.iter().enumerate().filter(|(_, check)| **check == status);
     of_status.map(|(place, _)| format!("M{} {stroke}", STEP / 2 + STEP * (first + place))).collect()
 }
 
@@ -45,11 +45,11 @@ fn dots(places: usize) -> String {
     (0..places).map(|place| format!("M{} 10h.01", STEP / 2 + STEP * place)).collect()
 }
 
-fn in_words(heartbeats: &[Heartbeat]) -> String {
-    if heartbeats.iter().all(|beat| beat.status == HeartbeatStatus::None) {
+fn in_words(checks: &[HeartbeatStatus]) -> String {
+    if checks.iter().all(|check| *check == HeartbeatStatus::None) {
         return "No checks yet".to_owned();
     }
-    let count = |status| heartbeats.iter().filter(|beat| beat.status == status).count();
+    let count = |status| checks.iter().filter(|check| **check == status).count();
     let parts: Vec<String> = [
         (count(HeartbeatStatus::Up), "ok"),
         (count(HeartbeatStatus::Degraded), "degraded"),
@@ -60,34 +60,25 @@ fn in_words(heartbeats: &[Heartbeat]) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
     .collect();
-    format!("Last {} checks: {}", heartbeats.len(), parts.join(", "))
+    format!("Last {} checks: {}", checks.len(), parts.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
-
-    fn beats(statuses: &[HeartbeatStatus]) -> Vec<Heartbeat> {
-        statuses
-            .iter()
-            .map(|&status| Heartbeat { at: DateTime::UNIX_EPOCH, status, round_trip_ms: None })
-            .collect()
-    }
 
     #[test]
     fn the_newest_check_stands_at_the_right_edge() {
-        let two = beats(&[HeartbeatStatus::Up, HeartbeatStatus::Down]);
+        let two = [HeartbeatStatus::Up, HeartbeatStatus::Down];
         assert_eq!(path(&two, HeartbeatStatus::Up, "6.5V13.5"), "M171 6.5V13.5");
         assert_eq!(path(&two, HeartbeatStatus::Down, "2V18"), "M177 2V18");
     }
 
     #[test]
     fn the_bars_are_told_in_words() {
-        let some = beats(&[HeartbeatStatus::Up, HeartbeatStatus::Up, HeartbeatStatus::Down]);
+        let some = [HeartbeatStatus::Up, HeartbeatStatus::Up, HeartbeatStatus::Down];
         assert_eq!(in_words(&some), "Last 3 checks: 2 ok, 1 failed");
-        assert_eq!(in_words(&beats(&[HeartbeatStatus::None])), "No checks yet");
+        assert_eq!(in_words(&[HeartbeatStatus::None]), "No checks yet");
         assert_eq!(in_words(&[]), "No checks yet");
     }
 }

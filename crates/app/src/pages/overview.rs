@@ -13,7 +13,7 @@ mod row;
 mod test_all;
 mod tiles;
 
-use common::{Connection, Page, database::DatabaseSummary, health::Finding};
+use common::Page;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -31,8 +31,11 @@ use self::{
 use crate::{
     Ago,
     components::{Icon, IconName, ProblemNotice, Skeleton},
-    outcome::{FormOutcome, use_form_outcome},
-    rpc::{self, RpcError},
+    outcome::{OverviewOutcome, use_overview_outcome},
+    rpc::{
+        RpcError, overview as rpc,
+        overview::{Finding, Numbers, Row},
+    },
     wire,
 };
 
@@ -45,8 +48,8 @@ const FINDINGS: u32 = 6;
 #[derive(Clone, Copy)]
 struct Overview {
     filter: Memo<Filter>,
-    summary: wire::Loaded<Answer<DatabaseSummary>>,
-    list: wire::Loaded<Answer<Page<Connection>>>,
+    summary: wire::Loaded<Answer<Numbers>>,
+    list: wire::Loaded<Answer<Page<Row>>>,
     findings: wire::Loaded<Answer<Page<Finding>>>,
     reloads: RwSignal<u32>,
 }
@@ -78,7 +81,7 @@ impl Overview {
 pub fn OverviewPage() -> impl IntoView {
     let overview = Overview::of_address();
     // Of a restore or a test of all that was asked for without JavaScript.
-    let FormOutcome { problem: refused, job, .. } = use_form_outcome().unwrap_or_default();
+    let OverviewOutcome { problem: refused, job } = use_overview_outcome();
     let run = TestRun::new(overview, job);
     view! {
         <Title text="Overview"/>

@@ -28,9 +28,10 @@ fn Strip(heartbeats: Vec<Heartbeat>) -> impl IntoView {
         return view! { <p class="panel__body muted">"The first check draws the first bar."</p> }.into_any();
     };
     let (from, to) = (first.at, last.at);
+    let statuses: Vec<_> = heartbeats.iter().map(|beat| beat.status).collect();
     view! {
         <div class="panel__body recent">
-            <Beats heartbeats=heartbeats.clone()/>
+            <Beats checks=statuses/>
             <div class="recent__ends small muted">
                 <Ago at=from suffix=" ago"/>
                 {(from != to).then(|| view! { <Ago at=to suffix=" ago"/> })}

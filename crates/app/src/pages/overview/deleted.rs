@@ -12,7 +12,7 @@ use leptos_router::{
 use super::{Overview, filter::Filter};
 use crate::{
     components::{Toasts, Tone, Undo},
-    rpc::{self, RpcError},
+    rpc::{RpcError, overview as rpc},
 };
 
 /// How long a deletion can be undone.
@@ -49,7 +49,7 @@ pub(super) fn DeletedNotice(overview: Overview) -> impl IntoView {
     let undo = Callback::new(move |id: ConnectionId| {
         spawn_local(async move {
             match rpc::restore_connection(id).await {
-                Ok(connection) => toasts.say(Tone::Ok, format!("{} is back", connection.name)),
+                Ok(name) => toasts.say(Tone::Ok, format!("{name} is back")),
                 Err(RpcError(problem)) => toasts.say_problem(&problem),
             }
             close.run(());

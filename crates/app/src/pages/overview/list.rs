@@ -1,12 +1,12 @@
 //! The list of connections, a page of it at a time.
 
-use common::{Connection, Page};
+use common::Page;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{Overview, filter::Filter, row::Row};
+use super::{Overview, filter::Filter, row::RowOf};
 use crate::{
     components::{Empty, IconName, ProblemNotice, Skeleton, Toasts},
-    rpc::{self, RpcError},
+    rpc::{RpcError, overview as rpc, overview::Row},
 };
 
 /// What "Show next" fetches.
@@ -75,13 +75,13 @@ fn NoneFound(overview: Overview) -> impl IntoView {
 }
 
 #[component]
-fn Table(overview: Overview, page: Page<Connection>) -> impl IntoView {
+fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
     let filter = overview.filter.get_untracked();
     let Page { items, total, next } = page;
     let first = items.len() as u64;
-    let caption = format!("Connections: {}", filter.sort.label().to_lowercase());
+    let caption = format!("Connections: {}", filter.sort.label().to_ascii_lowercase());
     let later = filter.cursor.is_some();
-    let more = RwSignal::new(Vec::<Connection>::new());
+    let more = RwSignal::new(Vec::<Row>::new());
     let next = RwSignal::new(next);
     let shown = move || first + more.with(|more| more.len() as u64);
     let count = move || match (total, shown()) {
@@ -90,7 +90,7 @@ fn Table(overview: Overview, page: Page<Connection>) -> impl IntoView {
         (total, shown) => format!("{shown} of {total} connections"),
     };
     let left = Signal::derive(move || (!later).then(|| total.saturating_sub(shown())));
-    let rows = items.into_iter().map(|connection| view! { <Row connection/> }).collect_view();
+    let rows = items.into_iter().map(|row| view! { <RowOf row/> }).collect_view();
     view! {
         <table class="table list">
             <caption class="sr">{caption}</caption>
@@ -110,7 +110,7 @@ fn Table(overview: Overview, page: Page<Connection>) -> impl IntoView {
             </thead>
             <tbody>
                 {rows}
-                {move || more.get().into_iter().map(|connection| view! { <Row connection/> }).collect_view()}
+                {move || more.get().into_iter().map(|row| view! { <RowOf row/> }).collect_view()}
             </tbody>
         </table>
         <div class="panel__foot row row--wrap">
@@ -130,7 +130,7 @@ fn Table(overview: Overview, page: Page<Connection>) -> impl IntoView {
 fn NextPage(
     filter: Filter,
     next: RwSignal<Option<String>>,
-    more: RwSignal<Vec<Connection>>,
+    more: RwSignal<Vec<Row>>,
     /// How many connections are not shown yet; not known on a later page.
     left: Signal<Option<u64>>,
 ) -> impl IntoView {

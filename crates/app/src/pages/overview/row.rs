@@ -1,33 +1,20 @@
 //! One connection in the list.
 
-use common::{Connection, ConnectionStatus, units};
+use common::{ConnectionStatus, units};
 use leptos::prelude::*;
 
 use crate::{
     Ago,
     components::{Beats, Ring, StatusShape, Tone, Unknown},
+    rpc::overview::Row,
 };
 
 #[component]
-pub(super) fn Row(connection: Connection) -> impl IntoView {
-    let (line, tone) = second_line(&connection);
-    let Connection {
-        id,
-        name,
-        status,
-        host,
-        username,
-        region,
-        cloud_provider,
-        last_check,
-        heartbeats,
-        latency,
-        health,
-        ..
-    } = connection;
-    let target = format!("{username}@{host}");
-    let checked = match &last_check {
-        Some(check) => view! { <Ago at=check.checked_at/> }.into_any(),
+pub(super) fn RowOf(row: Row) -> impl IntoView {
+    let Row { id, name, status, target, line, region, cloud_provider, checks, latency, health, checked_at } =
+        row;
+    let checked = match checked_at {
+        Some(at) => view! { <Ago at/> }.into_any(),
         None => view! { <Unknown reason="Never checked"/> }.into_any(),
     };
     let score = match health {
@@ -41,7 +28,7 @@ pub(super) fn Row(connection: Connection) -> impl IntoView {
                     <StatusShape status/>
                     <a class="cut" href=format!("/connections/{id}") title=name dir="auto">{name.clone()}</a>
                     <span class="name__sub cut" title=target dir="auto">
-                        <span class=tone>{line}</span>
+                        <span class=tone(status)>{line}</span>
                     </span>
                 </div>
             </td>
@@ -49,7 +36,7 @@ pub(super) fn Row(connection: Connection) -> impl IntoView {
                 <Place region cloud_provider/>
             </td>
             <td>
-                <Beats heartbeats/>
+                <Beats checks/>
             </td>
             <td class="r num hide-s">
                 <Figure ms=latency.p50_ms/>
@@ -63,31 +50,10 @@ pub(super) fn Row(connection: Connection) -> impl IntoView {
     }
 }
 
-/// What stands below the name, and its colour: why it is down or degraded; otherwise version and host.
-fn second_line(connection: &Connection) -> (String, Option<&'static str>) {
-    let check = connection.last_check.as_ref();
-    match connection.status {
-        ConnectionStatus::Down => {
-            let why =
-                check.and_then(|check| check.error.as_ref()).map_or("Failed", |error| error.kind.headline());
-            (why.to_owned(), Some(Tone::Crit.text_class()))
-        }
-        ConnectionStatus::Degraded => {
-            let why = connection.health.as_ref().map(|health| health.headline.clone());
-            (why.unwrap_or_else(|| "Needs attention".to_owned()), Some(Tone::Warn.text_class()))
-        }
-        ConnectionStatus::Up | ConnectionStatus::Paused | ConnectionStatus::Unknown => {
-            // `15.18 (Debian 15.18-1)`: where it was built matters only on its own page.
-            let version = check
-                .and_then(|check| check.server_version.as_deref())
-                .and_then(|version| version.split_whitespace().next())
-                .map(str::to_owned);
-            let pooler = check.and_then(|check| check.pooler.as_ref()).map(|_| "pooler".to_owned());
-            let parts: Vec<String> =
-                version.into_iter().chain(pooler).chain([connection.host.clone()]).collect();
-            (parts.join(" · "), None)
-        }
-    }
+/// The colour of the line below the name: that of what is wrong.
+fn tone(status: ConnectionStatus) -> Option<&'static str> {
+    matches!(status, ConnectionStatus::Down | ConnectionStatus::Degraded)
+        .then(|| Tone::from(status).text_class())
 }
 
 #[component]

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use common::{
-    job::{Job, JobState},
-    test_result::AllRegions,
-    units,
-};
+use common::{job::JobState, units};
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::{
     NavigateOptions,
@@ -16,7 +12,10 @@ use leptos_router::{
 use super::{Overview, filter::Filter};
 use crate::{
     components::{Button, Icon, IconName, Toasts, Tone},
-    rpc::{self, RpcError, TestAllAnswer},
+    rpc::{
+        RpcError, overview as rpc,
+        overview::{TestAllAnswer, TestJob, Tested},
+    },
 };
 
 /// Between two questions about a job.
@@ -28,7 +27,7 @@ pub(super) struct TestRun {
     overview: Overview,
     /// Asked for, and not answered yet.
     asking: RwSignal<bool>,
-    job: RwSignal<Option<Job>>,
+    job: RwSignal<Option<TestJob>>,
     toasts: Toasts,
     /// Puts the job's id into the address, or takes it out: a reload then finds the job again.
     keep_in_address: Callback<Option<String>>,
@@ -36,7 +35,7 @@ pub(super) struct TestRun {
 
 impl TestRun {
     /// `job`: the one in the address, as the server rendered the page with it.
-    pub(super) fn new(overview: Overview, job: Option<Job>) -> Self {
+    pub(super) fn new(overview: Overview, job: Option<TestJob>) -> Self {
         let navigate = use_navigate();
         let keep_in_address = Callback::new(move |job: Option<String>| {
             let href = overview.filter.with_untracked(Filter::href);
@@ -74,7 +73,7 @@ impl TestRun {
             Ok(TestAllAnswer::Done(all)) => self.tell(&all),
             Ok(TestAllAnswer::Job(job)) => {
                 self.keep_in_address.run(Some(job.id.clone()));
-                self.note(*job);
+                self.note(job);
             }
             Err(RpcError(problem)) => self.toasts.say_problem(&problem),
         }
@@ -93,7 +92,7 @@ impl TestRun {
     }
 
     /// Shows how far the job is, and asks again while it runs.
-    fn note(self, job: Job) {
+    fn note(self, job: TestJob) {
         if self.job.is_disposed() {
             return;
         }
@@ -105,7 +104,7 @@ impl TestRun {
         }
         self.job.set(None);
         self.keep_in_address.run(None);
-        match (job.state, job.result, job.error) {
+        match (job.state, job.tested, job.problem) {
             (JobState::Done, Some(all), _) => self.tell(&all),
             (JobState::Cancelled, ..) => {
                 self.toasts.say(Tone::Off, "The test is cancelled; what was tested is kept");
@@ -116,7 +115,7 @@ impl TestRun {
         }
     }
 
-    fn tell(self, all: &AllRegions) {
+    fn tell(self, all: &Tested) {
         let took = units::millis(all.duration_ms);
         let failed = all.tested.saturating_sub(all.ok);
         let (tone, words) = match (all.tested, failed) {

@@ -1,10 +1,13 @@
 //! All connections in a few numbers.
 
-use common::database::{ConnectionCounts, DatabaseSummary, FindingCounts};
+use common::database::{ConnectionCounts, FindingCounts};
 use leptos::prelude::*;
 
 use super::Overview;
-use crate::components::{Millis, Tile, Tiles, Tone, Unknown};
+use crate::{
+    components::{Millis, Tile, Tiles, Tone, Unknown},
+    rpc::overview::Numbers,
+};
 
 #[component]
 pub(super) fn SummaryTiles(overview: Overview) -> impl IntoView {
@@ -12,15 +15,15 @@ pub(super) fn SummaryTiles(overview: Overview) -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 // Why it failed stands where the list would be.
-                overview.summary.await.ok().map(|summary| view! { <Numbers summary/> })
+                overview.summary.await.ok().map(|summary| view! { <NumberTiles summary/> })
             })}
         </Transition>
     }
 }
 
 #[component]
-fn Numbers(summary: DatabaseSummary) -> impl IntoView {
-    let DatabaseSummary { connections, latency_ms, findings, .. } = summary;
+fn NumberTiles(summary: Numbers) -> impl IntoView {
+    let Numbers { connections, latency_ms, findings, .. } = summary;
     let median = match latency_ms.p50 {
         Some(ms) => format!("median {}", common::units::millis(ms)),
         None => "no check in the last 24 h".to_owned(),
