@@ -97,7 +97,7 @@ pub struct TestJob {
 #[serde(rename_all = "snake_case")]
 pub enum TestAllAnswer {
     Done(Tested),
-    Job(TestJob),
+    Job(Box<TestJob>),
 }
 
 /// How each is made of what the API answers.
@@ -231,7 +231,7 @@ pub async fn test_all() -> Result<TestAllAnswer, RpcError> {
     let done = service::checks::all_regions(&service, &principal).await.map_err(answer)?;
     Ok(match done {
         service::checks::AllRegionsAnswer::Done(all) => TestAllAnswer::Done(all.into()),
-        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job((*job).into()),
+        service::checks::AllRegionsAnswer::Job(job) => TestAllAnswer::Job(Box::new((*job).into())),
     })
 }
 

@@ -73,7 +73,7 @@ impl TestRun {
             Ok(TestAllAnswer::Done(all)) => self.tell(&all),
             Ok(TestAllAnswer::Job(job)) => {
                 self.keep_in_address.run(Some(job.id.clone()));
-                self.note(job);
+                self.note(*job);
             }
             Err(RpcError(problem)) => self.toasts.say_problem(&problem),
         }
