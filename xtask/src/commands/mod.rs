@@ -17,7 +17,7 @@ cargo xtask <command>
   setup [--tests]          install what a build needs (with --tests: and what the tests need)
   serve [--release] [-- …] set up, build and start the dashboard on http://127.0.0.1:8000; what stands behind `--` is its own
   watch                    the same with `cargo leptos watch`: builds again and reloads the page after each change
-  build [--release]        set up and build; --release prints the page's sizes and fails over the budget
+  build [--release]        set up and build; --release prints the page's sizes against the budget
   test [--full] [name …]   set up, then every check and test; --full adds PostgreSQL 14 to 17 and network namespaces;
                            names: only the tests whose names contain one of them (`e2e/…`: browser tests)
   lint                     Clippy with warnings as errors, for the server and for the browser
