@@ -31,10 +31,10 @@ pub async fn read(
     fresh: bool,
 ) -> Result<Health, Problem> {
     who.require(Permission::Read)?;
-    let target = targets::load(service, id).await?;
     if !fresh && let Some((last, _)) = service.store().latest_health(id).await.map_err(failure::from_store)? {
         return Ok(last);
     }
+    let target = targets::load(service, id).await?;
     who.require(Permission::Test)?;
     if !fresh {
         let connection = connections::get(service, who, id).await?;
