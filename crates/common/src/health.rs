@@ -103,6 +103,17 @@ pub struct Threshold {
     pub critical: f64,
 }
 
+/// One thing that a check found: a table, an index, a session. Both texts may hold names of the server's: hostile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Evidence {
+    /// `public.orders`, `pid 4711`.
+    pub subject: String,
+    pub detail: String,
+    /// What mends this one; `None` where a person has to think first.
+    pub fix_sql: Option<String>,
+}
+
 /// One check: what was measured, what that means, and what to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -118,6 +129,10 @@ pub struct Check {
     /// How many points of 100 it took from the score.
     pub points: u8,
     pub detail: String,
+    /// Why it matters, in a sentence that holds for every database.
+    pub why: String,
+    /// What it stands on: the worst tables, the sessions that block each other. Never all of them.
+    pub evidence: Vec<Evidence>,
     pub fix_sql: Option<String>,
     pub docs_url: Option<String>,
     pub measured_at: DateTime<Utc>,
@@ -162,12 +177,87 @@ pub struct Statements {
     pub top: Vec<Statement>,
 }
 
-/// Something that differs from the reading before.
+/// What a change is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ChangeKind {
+    /// The server's version.
+    Version,
+    Restart,
+    /// Primary became standby, or the other way round.
+    Role,
+    /// Another address answers to the name.
+    Address,
+    Certificate,
+    Setting,
+    Extension,
+    /// A login or its rights.
+    User,
+    /// A database or table that grew or shrank by much.
+    Size,
+    /// The plan of a statement.
+    Plan,
+    /// It is another cluster or database than before.
+    Identity,
+}
+
+impl ChangeKind {
+    pub const ALL: [Self; 11] = [
+        Self::Version,
+        Self::Restart,
+        Self::Role,
+        Self::Address,
+        Self::Certificate,
+        Self::Setting,
+        Self::Extension,
+        Self::User,
+        Self::Size,
+        Self::Plan,
+        Self::Identity,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Restart => "restart",
+            Self::Role => "role",
+            Self::Address => "address",
+            Self::Certificate => "certificate",
+            Self::Setting => "setting",
+            Self::Extension => "extension",
+            Self::User => "user",
+            Self::Size => "size",
+            Self::Plan => "plan",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// Something that differs from the reading before. Its texts may be the server's own: hostile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Change {
+    /// When it was noticed; it happened between this reading and the one before.
     pub at: DateTime<Utc>,
-    pub kind: String,
+    pub kind: ChangeKind,
+    /// The setting, extension, login, table or statement that it is about.
+    pub subject: Option<String>,
+    /// `None`: it was not there.
+    pub before: Option<String>,
+    /// `None`: it is gone.
+    pub after: Option<String>,
+}
+
+/// A change with the connection that it was noticed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KnownChange {
+    pub connection_id: ConnectionId,
+    pub connection_name: String,
+    pub at: DateTime<Utc>,
+    pub kind: ChangeKind,
+    pub subject: Option<String>,
     pub before: Option<String>,
     pub after: Option<String>,
 }

@@ -26,7 +26,7 @@ mod words;
 
 use common::{Latency, TestResult};
 
-pub use health::{Counters, HealthReading};
+pub use health::{HealthReading, Memory};
 pub use limits::Limits;
 pub use target::Target;
 
@@ -61,7 +61,7 @@ impl Prober {
     pub async fn health(
         &self,
         target: &Target,
-        previous: Option<&Counters>,
+        previous: Option<&Memory>,
         two_readings: bool,
     ) -> HealthReading {
         Box::pin(health::run(target, previous, two_readings, &self.limits)).await

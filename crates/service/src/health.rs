@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use chrono::TimeDelta;
 use common::{
     ConnectionId, Health, Problem, Reason, Unavailable,
     health::{AllHealth, HealthCounts, HealthStatus},
@@ -18,9 +17,6 @@ const ALL_LIMIT: Duration = Duration::from_secs(10);
 const NOT_IN_TIME: &str = "There was no answer within the 10 s that a reading of all connections may take.";
 /// How many targets are read at the same time.
 const CONCURRENT_READINGS: usize = 16;
-
-/// The longest interval that rates are taken over.
-const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
 
 /// The last reading, or one taken now where there is none (but not of a paused or sleeping database). `fresh` always
 /// asks now; where no reading is near enough for rates, twice a second apart.
@@ -64,9 +60,10 @@ pub(crate) async fn take(
                 return reading.health;
             }
         };
-        let previous = previous_counters(&asking, loaded.id()).await;
+        let previous = memory(&asking, loaded.id()).await;
         // The interval since the reading before says more than a second does.
-        let two_readings = two_readings && previous.is_none();
+        let now = asking.0.clock.now();
+        let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(now));
         let reading = {
             let _place = asking.0.guests.place(&target.host, target.port).await;
             asking.0.prober.health(target, previous.as_ref(), two_readings).await
@@ -77,12 +74,10 @@ pub(crate) async fn take(
     service.0.readings.join(key, read).await.map_err(failure::from_lost)
 }
 
-/// The counters of the reading before, if that was within the last hour: over longer intervals a rate says little of
-/// now. Without them rates are unavailable, which is no reason not to read.
-async fn previous_counters(service: &Service, id: ConnectionId) -> Option<probe::Counters> {
-    let (reading, counters) = service.store().latest_health(id).await.ok().flatten()?;
-    let age = service.0.clock.now() - reading.checked_at;
-    (age <= LONGEST_INTERVAL).then(|| serde_json::from_value(counters?).ok())?
+/// What the reading before handed on. Without it rates are unavailable, which is no reason not to read.
+async fn memory(service: &Service, id: ConnectionId) -> Option<probe::Memory> {
+    let (_, memory) = service.store().latest_health(id).await.ok().flatten()?;
+    serde_json::from_value(memory?).ok()
 }
 
 /// The last reading of every connection that is not paused; where there is none, one is taken now. All together

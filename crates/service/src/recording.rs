@@ -21,8 +21,8 @@ pub(crate) async fn test(service: &Service, of: &TargetKey, result: &TestResult)
 /// Keeps a health reading and the connect that it began with.
 pub(crate) async fn health(service: &Service, of: &TargetKey, reading: &probe::HealthReading) {
     test(service, of, &reading.test).await;
-    let counters = reading.counters.as_ref().and_then(|counters| serde_json::to_value(counters).ok());
-    let kept = service.store().record_health(&reading.health, counters.as_ref(), of.version).await;
+    let memory = reading.memory.as_ref().and_then(|memory| serde_json::to_value(memory).ok());
+    let kept = service.store().record_health(&reading.health, memory.as_ref(), of.version).await;
     if let Err(error) = kept {
         not_kept(error);
     }

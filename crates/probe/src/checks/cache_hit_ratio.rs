@@ -1,24 +1,26 @@
 //! How many blocks came out of shared buffers instead of a read from the operating system. A low share means that
 //! the working set does not fit, or that something reads whole tables.
 
-use chrono::{DateTime, Utc};
-use common::{
-    Reason,
-    health::{Check, CheckStatus, Threshold},
-    units,
-};
+use chrono::DateTime;
+use common::{Reason, units};
 
-use super::About;
+use super::{Ask, Check, Verdict, check::limits};
 use crate::measured::{BlocksOver, Measured};
 
-const ABOUT: About = About {
+pub(super) const CHECK: Check = Check {
     id: "cache-hit-ratio",
     title: "Cache hit ratio",
     unit: "ratio",
-    threshold: Threshold { warning: 0.95, critical: 0.90 },
+    threshold: limits(WARNING, CRITICAL),
+    why: "A block that is not in shared buffers has to be read from the operating system: hundreds of times slower where \
+          that reads from a disk.",
     docs_url: "https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-SHARED-BUFFERS",
+    ask: |_| Ask::Nothing,
+    judge: |_, context| verdict(context.measured),
 };
 
+const WARNING: f64 = 0.95;
+const CRITICAL: f64 = 0.90;
 const WARNING_POINTS: u8 = 10;
 const CRITICAL_POINTS: u8 = 25;
 
@@ -32,52 +34,43 @@ SELECT schemaname, relname, heap_blks_read, heap_blks_hit
  ORDER BY heap_blks_read DESC
  LIMIT 10;";
 
-pub(super) fn check(measured: &Measured, now: DateTime<Utc>) -> Check {
+fn verdict(measured: &Measured) -> Result<Verdict, Reason> {
     let Some(ratio) = measured.metrics.cache_hit_ratio else {
         let reason = measured.unavailable.get("cache_hit_ratio").cloned();
-        return if measured.blocks_over == BlocksOver::Nothing {
-            ABOUT.unavailable(&reason.unwrap_or_else(|| Reason::new(Reason::NOT_COLLECTED)), now)
-        } else {
-            let mut check = skipped(None, measured, now);
-            check.unavailable.extend(reason.map(|reason| ("value".to_owned(), reason)));
-            check
-        };
+        if measured.blocks_over == BlocksOver::Nothing {
+            return Err(reason.unwrap_or_else(|| Reason::new(Reason::NOT_COLLECTED)));
+        }
+        return Ok(Verdict { no_value: reason, ..skipped(measured) });
     };
     if measured.blocks < ENOUGH_BLOCKS {
-        return skipped(Some(ratio), measured, now);
+        return Ok(Verdict { value: Some(ratio), ..skipped(measured) });
     }
-    let (status, points) = if ratio < ABOUT.threshold.critical {
-        (CheckStatus::Critical, CRITICAL_POINTS)
-    } else if ratio < ABOUT.threshold.warning {
-        (CheckStatus::Warning, WARNING_POINTS)
-    } else {
-        (CheckStatus::Ok, 0)
-    };
     let mut detail = format!(
         "{} % of {} blocks came out of the cache {}.",
         units::percent(ratio),
         units::thousands(measured.blocks),
         over(measured.blocks_over)
     );
-    if status != CheckStatus::Ok {
-        detail.push_str(
-            " Look for statements that read whole tables (missing indexes), then consider a larger shared_buffers.",
-        );
+    if ratio >= WARNING {
+        return Ok(Verdict::ok(ratio, detail));
     }
-    let mut check = ABOUT.check(status, Some(ratio), detail, now);
-    check.points = points;
-    check.fix_sql = (status != CheckStatus::Ok).then(|| FIX.to_owned());
-    check
+    detail.push_str(
+        " Look for statements that read whole tables (missing indexes), then consider a larger shared_buffers.",
+    );
+    Ok(if ratio < CRITICAL {
+        Verdict::critical(CRITICAL_POINTS, ratio, detail).with_fix(FIX)
+    } else {
+        Verdict::warning(WARNING_POINTS, ratio, detail).with_fix(FIX)
+    })
 }
 
-fn skipped(ratio: Option<f64>, measured: &Measured, now: DateTime<Utc>) -> Check {
-    let detail = format!(
+fn skipped(measured: &Measured) -> Verdict {
+    Verdict::skipped(format!(
         "Too little traffic to say: {} blocks {}, and {} are the least that count.",
         units::thousands(measured.blocks),
         over(measured.blocks_over),
         units::thousands(ENOUGH_BLOCKS)
-    );
-    ABOUT.check(CheckStatus::Skipped, ratio, detail, now)
+    ))
 }
 
 fn over(blocks: BlocksOver) -> String {
@@ -101,12 +94,14 @@ fn over(blocks: BlocksOver) -> String {
 
 #[cfg(test)]
 mod tests {
+    use common::health::CheckStatus;
+
     use super::*;
 
-    fn of(ratio: f64, blocks: i64, blocks_over: BlocksOver) -> Check {
+    fn of(ratio: f64, blocks: i64, blocks_over: BlocksOver) -> Verdict {
         let mut measured = Measured { blocks, blocks_over, ..Measured::default() };
         measured.metrics.cache_hit_ratio = Some(ratio);
-        check(&measured, Utc::now())
+        verdict(&measured).unwrap()
     }
 
     #[test]
@@ -138,8 +133,7 @@ mod tests {
         measured
             .unavailable
             .insert("cache_hit_ratio".to_owned(), Reason::with_fix("no_privilege", "GRANT x;"));
-        let check = check(&measured, Utc::now());
-        assert_eq!(check.status, CheckStatus::Unavailable);
-        assert_eq!(check.fix_sql.as_deref(), Some("GRANT x;"));
+        let reason = verdict(&measured).unwrap_err();
+        assert_eq!(reason.fix_sql.as_deref(), Some("GRANT x;"));
     }
 }

@@ -1,68 +1,24 @@
 //! What the numbers mean: one small file for each check, with its limits, its reason and its way out.
 
+mod check;
+mod context;
+
 mod cache_hit_ratio;
 mod connections_used;
 
-use chrono::{DateTime, Utc};
-use common::{
-    Unavailable,
-    health::{Check, CheckStatus, HealthStatus, Threshold},
-};
+use common::health::{self, CheckStatus, HealthStatus};
 
-use crate::measured::Measured;
+pub(crate) use check::{Ask, Check, Verdict};
+pub(crate) use context::{Context, Growth};
 
-/// What a check is, whatever it finds.
-pub(crate) struct About {
-    pub(crate) id: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) unit: &'static str,
-    pub(crate) threshold: Threshold,
-    pub(crate) docs_url: &'static str,
-}
+/// Asked at every reading: no work that grows with the number of relations.
+pub(crate) const FAST: &[&Check] = &[&connections_used::CHECK, &cache_hit_ratio::CHECK];
 
-impl About {
-    fn check(&self, status: CheckStatus, value: Option<f64>, detail: String, now: DateTime<Utc>) -> Check {
-        Check {
-            id: self.id.to_owned(),
-            title: self.title.to_owned(),
-            status,
-            value,
-            unit: self.unit.to_owned(),
-            threshold: Some(self.threshold),
-            points: 0,
-            detail,
-            fix_sql: None,
-            docs_url: Some(self.docs_url.to_owned()),
-            measured_at: now,
-            unavailable: Unavailable::new(),
-        }
-    }
-
-    /// The value could not be read: said so, with the way to read it.
-    fn unavailable(&self, reason: &common::Reason, now: DateTime<Utc>) -> Check {
-        let detail = format!("It could not be read: {}.", plain(&reason.reason));
-        let mut check = self.check(CheckStatus::Unavailable, None, detail, now);
-        check.fix_sql = reason.fix_sql.clone();
-        check.unavailable.insert("value".to_owned(), reason.clone());
-        check
-    }
-}
-
-/// A reason's slug as words.
-fn plain(reason: &str) -> &str {
-    match reason {
-        "no_privilege" => "the user may not see it",
-        "timeout" => "the server did not answer in time",
-        other => other,
-    }
-}
-
-pub(crate) fn all(measured: &Measured, now: DateTime<Utc>) -> Vec<Check> {
-    vec![connections_used::check(measured, now), cache_hit_ratio::check(measured, now)]
-}
+/// Asked once an hour, within a budget.
+pub(crate) const SLOW: &[&Check] = &[];
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.
-pub(crate) fn verdict(checks: &[Check]) -> (HealthStatus, Option<u8>) {
+pub(crate) fn verdict(checks: &[health::Check]) -> (HealthStatus, Option<u8>) {
     let worst = checks.iter().filter_map(|check| match check.status {
         CheckStatus::Critical => Some(2),
         CheckStatus::Warning => Some(1),
@@ -83,16 +39,31 @@ pub(crate) fn verdict(checks: &[Check]) -> (HealthStatus, Option<u8>) {
 mod tests {
     use super::*;
 
-    const ABOUT: About = About {
+    const CHECK: Check = Check {
         id: "x",
         title: "X",
         unit: "ratio",
-        threshold: Threshold { warning: 0.8, critical: 0.9 },
+        threshold: None,
+        why: "It is a test.",
         docs_url: "https://www.postgresql.org/docs/current/",
+        ask: |_| Ask::Nothing,
+        judge: |_, _| Ok(Verdict::skipped("")),
     };
 
-    fn with(status: CheckStatus, points: u8) -> Check {
-        Check { points, ..ABOUT.check(status, None, String::new(), Utc::now()) }
+    fn with(status: CheckStatus, points: u8) -> health::Check {
+        let verdict = Verdict { status, points, ..Verdict::skipped("") };
+        CHECK.found(Ok(verdict), chrono::Utc::now())
+    }
+
+    #[test]
+    fn every_check_has_a_slug_of_its_own_and_a_page_of_the_manual() {
+        let mut ids = std::collections::BTreeSet::new();
+        for check in FAST.iter().chain(SLOW) {
+            assert!(ids.insert(check.id), "{} twice", check.id);
+            assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
+            assert!(check.docs_url.starts_with("https://www.postgresql.org/"), "{}", check.id);
+            assert!(check.why.ends_with('.') && !check.title.ends_with('.'), "{}", check.id);
+        }
     }
 
     #[test]

@@ -6,7 +6,10 @@ use common::Reason;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::transaction;
+use super::{
+    named_counters::{LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S},
+    transaction,
+};
 use crate::{
     rows::{Answer, Row},
     session::Session,
@@ -33,7 +36,7 @@ select case when pg_is_in_recovery()
 
 /// What rates are made from. Kept between readings by the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Counters {
+pub(crate) struct Counters {
     pub database_oid: i64,
     pub xact_commit: i64,
     pub xact_rollback: i64,
@@ -120,9 +123,11 @@ impl Counters {
         if fell {
             return Err(Reason::new("a counter fell since the reading before: a new interval begins"));
         }
-        // Two requests at once, or a clock that was set back.
-        if interval.seconds < 0.1 {
+        if interval.seconds < SHORTEST_INTERVAL_S {
             return Err(Reason::new("too soon after the reading before"));
+        }
+        if interval.seconds > LONGEST_INTERVAL_S {
+            return Err(Reason::new("too long after the reading before: a new interval begins"));
         }
         Ok(interval)
     }

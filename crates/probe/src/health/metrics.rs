@@ -49,7 +49,7 @@ pub(super) fn from_reading(reading: &Reading, previous: Option<&Counters>) -> Me
 }
 
 fn connections(reading: &Reading, measured: &mut Measured) {
-    let about = reading.about.as_ref().map_err(Clone::clone);
+    let about = reading.known.as_ref().map_err(Clone::clone);
     let max = measured.take("max_connections", about.clone().map(|about| about.max_connections));
     let reserved =
         measured.take("reserved_connections", about.clone().map(|about| about.reserved_connections));

@@ -1,48 +1,58 @@
-//! One health reading: connect, read everything in one round trip, compare with the reading before, judge.
+//! One health reading: connect, read everything in few round trips, compare with the reading before, judge.
 
 mod counters;
 mod ended;
+mod known;
+mod memory;
 mod metrics;
+mod named_counters;
 mod reading;
+mod slow;
 mod statements;
 mod transaction;
 
 use chrono::{DateTime, Utc};
 use common::{
     Health, Phase, Reason, TestError, TestResult, Unavailable,
-    health::{Check, HealthStatus, Metrics, Server, Statements},
+    health::{self, HealthStatus, Metrics, Server, Statements},
     time::millis,
 };
 use tokio::time::{Instant, sleep};
 
-pub use counters::Counters;
-pub(crate) use reading::Reading;
+pub(crate) use counters::Counters;
+pub(crate) use known::Known;
+pub use memory::Memory;
+pub(crate) use named_counters::NamedCounters;
 
-use crate::{Limits, Target, checks, connect_test, session::Session, words};
+use self::reading::{First, Reading};
+use crate::{
+    Limits, Target,
+    checks::{self, Ask, Check, Context},
+    connect_test,
+    rows::Answer,
+    session::Session,
+    words,
+};
 
 /// What one reading found.
 #[derive(Debug, Clone)]
 pub struct HealthReading {
     pub health: Health,
-    /// For the rates of the next reading; `None` where they could not be read.
-    pub counters: Option<Counters>,
+    /// For the next reading; `None` of a database that could not be asked, about which nothing new is known.
+    pub memory: Option<Memory>,
     /// The connect of this reading, as a test.
     pub test: TestResult,
 }
 
 pub(crate) async fn run(
     target: &Target,
-    previous: Option<&Counters>,
+    previous: Option<&Memory>,
     two_readings: bool,
     limits: &Limits,
 ) -> HealthReading {
     let (test, session) = Box::pin(connect_test::open(target, limits)).await;
     let Some(session) = session else {
-        return HealthReading {
-            health: down(&test, test.error.clone(), test.total_ms),
-            counters: None,
-            test,
-        };
+        return HealthReading::of_failed(test);
     };
 
     let mut earlier = None;
@@ -53,7 +63,41 @@ pub(crate) async fn run(
     }
     let since = Instant::now();
     let deadline = since + limits.health;
-    let (reading, ended) = Box::pin(Reading::take(&session, target, deadline)).await;
+    let first = First::take(&session, target, deadline).await;
+    let known = first.known(target);
+    let asks = ask_all(&known);
+    let queries: Vec<&str> = asks.iter().filter_map(|(_, ask)| ask.query()).collect();
+    let (reading, answers, mut ended) =
+        Box::pin(Reading::take(&session, first, &known, &queries, deadline)).await;
+
+    let mut memory = previous.cloned().unwrap_or_default();
+    let identity = reading.database_identity();
+    if identity != memory.identity {
+        // It is about another database.
+        memory = Memory { identity, ..Memory::default() };
+    }
+    let before = std::mem::take(&mut memory.named);
+    let earlier = earlier.as_ref().or(memory.counters.as_ref());
+    let mut measured = metrics::from_reading(&reading, earlier);
+    let now = common::time::whole_micros(Utc::now());
+    let mut counted =
+        NamedCounters::at(known.now_s.unwrap_or_default(), known.started_at_s.unwrap_or_default());
+    let mut context = Context {
+        known: &known,
+        measured: &measured,
+        target,
+        test: &test,
+        now,
+        reading_ms: millis(since.elapsed()),
+        before: &before,
+        counted: &mut counted,
+    };
+    let mut checks = judge_all(asks, answers, &mut context);
+    if ended.is_none() {
+        let slow = memory.slow.measure(&session, checks::SLOW, &mut context, deadline);
+        ended = Box::pin(slow).await;
+    }
+    checks.extend(memory.slow.checks(checks::SLOW, now));
     let duration_ms = millis(since.elapsed());
 
     let lost = ended.map(|end| match end {
@@ -62,19 +106,18 @@ pub(crate) async fn run(
     });
     hang_up(session, lost.is_some()).await;
     if let (Some(error), true) = (&lost, reading.is_empty()) {
-        return HealthReading { health: down(&test, Some(error.clone()), duration_ms), counters: None, test };
+        return HealthReading { health: down(&test, Some(error.clone()), duration_ms), memory: None, test };
     }
 
-    let previous = earlier.as_ref().or(previous);
-    let now = common::time::whole_micros(Utc::now());
-    let measured = metrics::from_reading(&reading, previous);
-    let checks = checks::all(&measured, now);
     let (status, score) = checks::verdict(&checks);
     let (server, mut unavailable) = reading.server(&test);
-    unavailable.extend(measured.unavailable);
+    unavailable.append(&mut measured.unavailable);
     if score.is_none() {
         unavailable.insert("score".to_owned(), Reason::new("no check could be read"));
     }
+    memory.named = counted;
+    // A reading without counters leaves those of the one before: the interval grows, and stays right.
+    memory.counters = reading.counters.ok().or(memory.counters);
     let health = Health {
         connection_id: target.connection_id,
         status,
@@ -89,7 +132,34 @@ pub(crate) async fn run(
         error: lost,
         unavailable,
     };
-    HealthReading { health, counters: reading.counters.ok(), test }
+    HealthReading { health, memory: Some(memory), test }
+}
+
+/// What each check of the fast tier asks this server.
+fn ask_all(known: &Known) -> Vec<(&'static Check, Ask)> {
+    checks::FAST.iter().map(|check| (*check, (check.ask)(known))).collect()
+}
+
+/// `answers` are those of the checks that sent a query, in order.
+fn judge_all(
+    asks: Vec<(&'static Check, Ask)>,
+    answers: Vec<Result<Answer, Reason>>,
+    context: &mut Context<'_>,
+) -> Vec<health::Check> {
+    let mut answers = answers.into_iter();
+    let checks = asks.into_iter().map(|(check, ask)| {
+        let found = match ask {
+            Ask::Sql(_) => match answers.next() {
+                Some(answer) => answer.and_then(|answer| (check.judge)(&answer, context)),
+                None => Err(Reason::new(Reason::NOT_COLLECTED)),
+            },
+            Ask::Nothing => (check.judge)(&Answer::empty(), context),
+            Ask::Skip(why) => Ok(checks::Verdict::skipped(why)),
+            Ask::Unavailable(reason) => Err(reason),
+        };
+        check.found(found, context.now)
+    });
+    checks.collect()
 }
 
 async fn hang_up(session: Session<'_>, lost: bool) {
@@ -104,7 +174,7 @@ impl HealthReading {
     /// What a failed test says of the health.
     pub fn of_failed(test: TestResult) -> Self {
         let health = down(&test, test.error.clone(), test.total_ms);
-        Self { health, counters: None, test }
+        Self { health, memory: None, test }
     }
 }
 
@@ -137,7 +207,7 @@ fn down(test: &TestResult, error: Option<TestError>, duration_ms: f64) -> Health
         duration_ms,
         server,
         metrics,
-        checks: Vec::<Check>::new(),
+        checks: Vec::new(),
         statements: Statements { available: false, reason: Some(why.to_owned()), ..Statements::default() },
         changes: Vec::new(),
         error,

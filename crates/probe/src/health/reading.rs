@@ -1,4 +1,5 @@
-//! What is asked of the server at every health reading, each query beside its row type.
+//! What is asked of the server at every health reading, each query beside its row type: two round trips, and a third
+//! for statements.
 //!
 //! Only catalog views whose cost does not grow with the number of relations, but for the database's size, which
 //! comes last.
@@ -12,10 +13,10 @@ use common::{
 use tokio::time::Instant;
 
 use super::{
-    counters,
+    Known, counters,
     counters::Counters,
     ended::{Ended, reason},
-    statements, time, transaction,
+    known, statements, time, transaction,
 };
 use crate::{
     Target,
@@ -34,70 +35,6 @@ pub(super) const SERVER_KEYS: [&str; 8] = [
     "managed_by",
     "timezone",
 ];
-
-const ABOUT: &str = "\
-select current_setting('server_version_num') as version_num,
-       current_setting('server_version') as version,
-       pg_is_in_recovery() as standby,
-       extract(epoch from pg_postmaster_start_time())::float8 as started_at_s,
-       extract(epoch from clock_timestamp())::float8 as now_s,
-       current_setting('TimeZone') as timezone,
-       current_user as role_name,
-       pg_has_role(current_user, 'pg_read_all_stats', 'usage') as reads_all_stats,
-       current_setting('max_connections') as max_connections,
-       current_setting('superuser_reserved_connections') as superuser_reserved,
-       current_setting('reserved_connections', true) as reserved,
-       (select min(rolname::text) from pg_roles
-         where rolname in ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'supabase_admin', 'neon_superuser')
-       ) as provider_role";
-
-#[derive(Debug, Clone)]
-pub(crate) struct About {
-    version: Option<String>,
-    version_num: Option<i32>,
-    standby: Option<bool>,
-    started_at_s: Option<f64>,
-    now_s: Option<f64>,
-    timezone: Option<String>,
-    /// Whom the server takes us for; a pooler may have mapped the user. As the server sent it: only for [`crate::sql`].
-    pub(crate) role_name: Option<String>,
-    pub(crate) reads_all_stats: Option<bool>,
-    pub(crate) max_connections: Option<i64>,
-    /// Slots that ordinary users cannot have: for superusers and, from version 16, for `pg_use_reserved_connections`.
-    pub(crate) reserved_connections: Option<i64>,
-    pub(super) provider: Option<&'static str>,
-}
-
-impl About {
-    fn from_row(row: Row<'_>) -> Self {
-        let superuser: Option<i64> = row.number("superuser_reserved");
-        Self {
-            version: row.text("version").map(|version| text::clean_server_text(&version)),
-            version_num: row.number("version_num"),
-            standby: row.flag("standby"),
-            started_at_s: row.number("started_at_s"),
-            now_s: row.number("now_s"),
-            timezone: row.text("timezone").map(|zone| text::clean_server_text(&zone)),
-            role_name: row.text("role_name"),
-            reads_all_stats: row.flag("reads_all_stats"),
-            max_connections: row.number("max_connections"),
-            reserved_connections: superuser.map(|n| n + row.number::<i64>("reserved").unwrap_or(0)),
-            provider: row.text("provider_role").as_deref().and_then(provider),
-        }
-    }
-}
-
-/// Providers give their administrators' role a name of their own.
-fn provider(role: &str) -> Option<&'static str> {
-    match role {
-        "rds_superuser" => Some("Amazon RDS"),
-        "cloudsqlsuperuser" => Some("Google Cloud SQL"),
-        "azure_pg_admin" => Some("Azure Database for PostgreSQL"),
-        "supabase_admin" => Some("Supabase"),
-        "neon_superuser" => Some("Neon"),
-        _ => None,
-    }
-}
 
 const IDENTITY: &str = "select system_identifier::text as system_identifier from pg_control_system()";
 
@@ -170,7 +107,7 @@ const SIZE: &str = "select pg_database_size(current_database()) as bytes";
 /// Everything that one reading found, or why not.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) about: Result<About, Reason>,
+    pub(super) known: Result<Known, Reason>,
     identity: Result<Option<String>, Reason>,
     pub(super) activity: Result<Activity, Reason>,
     pub(super) counters: Result<Counters, Reason>,
@@ -182,33 +119,53 @@ pub(crate) struct Reading {
     pub(super) statements: Statements,
 }
 
-impl Reading {
-    pub(super) async fn take(
-        session: &Session<'_>,
-        target: &Target,
-        deadline: Instant,
-    ) -> (Self, Option<Ended>) {
-        let queries = [
-            ABOUT,
-            IDENTITY,
-            ACTIVITY,
-            counters::DATABASE,
-            counters::WAL,
-            LOCKS,
-            OLDEST_XID,
-            REPLICATION,
-            statements::PRELOADED,
-            statements::EXTENSION,
-            SIZE,
-        ];
-        let answers = transaction::read(session, &queries, deadline).await;
-        let mut sorter = Sorter { answers: answers.into_iter(), user: &target.username, ended: None };
+/// What the first round trip found.
+pub(super) struct First {
+    pub(super) known: Result<Known, Reason>,
+    identity: Result<Option<String>, Reason>,
+    extension: Result<statements::Extension, Reason>,
+    pub(super) ended: Option<Ended>,
+}
 
-        let about = sorter.row(|row| Some(About::from_row(row)));
-        let user = about.as_ref().ok().and_then(|about| about.role_name.clone());
-        let user = user.as_deref().unwrap_or(&target.username);
+impl First {
+    /// Who the server is and who we are there: what the rest of the reading depends on.
+    pub(super) async fn take(session: &Session<'_>, target: &Target, deadline: Instant) -> Self {
+        let queries = [known::ABOUT, IDENTITY, statements::PRELOADED, statements::EXTENSION];
+        let answers = transaction::read(session, &queries, deadline).await;
+        let mut sorter = Sorter { answers: answers.into_iter(), user: target.username.clone(), ended: None };
+        let known = sorter.row(|row| Some(Known::from_row(row).as_login(&target.username)));
+        if let Ok(known) = &known {
+            sorter.user = known.user().to_owned();
+        }
         let identity = sorter
             .row(|row| Some(row.text("system_identifier").map(|shown| text::clean_server_text(&shown))));
+        let preloaded = sorter.next().ok();
+        let known = known.map(|known| known.with_preloaded(preloaded.as_ref()));
+        let extension = sorter.next().map(|answer| statements::Extension::from_answer(&answer));
+        Self { known, identity, extension, ended: sorter.ended }
+    }
+
+    /// What is known, or next to nothing.
+    pub(super) fn known(&self, target: &Target) -> Known {
+        self.known.clone().unwrap_or_else(|_| Known::of(&target.username))
+    }
+}
+
+impl Reading {
+    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) beside it.
+    pub(super) async fn take(
+        session: &Session<'_>,
+        first: First,
+        known: &Known,
+        more: &[&str],
+        deadline: Instant,
+    ) -> (Self, Vec<Result<Answer, Reason>>, Option<Ended>) {
+        let mut queries =
+            vec![ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION, SIZE];
+        queries.extend(more);
+        let answers = transaction::read(session, &queries, deadline).await;
+        let mut sorter =
+            Sorter { answers: answers.into_iter(), user: known.user().to_owned(), ended: first.ended };
         let activity = sorter.row(|row| Some(Activity::from_row(row)));
         let mut counters = sorter.row(Counters::from_row);
         let wal = sorter.next().map(|answer| counters::wal_bytes(&answer));
@@ -221,23 +178,16 @@ impl Reading {
                 lag_bytes: row.number("lag_bytes"),
             })
         });
-        let preloaded = sorter.next().ok().and_then(|answer| answer.first()?.text("libraries"));
-        let extension = sorter.next().map(|answer| statements::Extension::from_answer(&answer));
         let size_bytes = sorter.row(|row| Some(row.number("bytes")));
+        let more = more.iter().map(|_| sorter.next()).collect();
         let mut ended = sorter.ended;
 
         if let (Ok(counters), Ok(bytes)) = (&mut counters, &wal) {
             counters.wal_bytes = *bytes;
         }
-        let statements = match extension {
+        let statements = match first.extension {
             Ok(extension) if ended.is_none() => {
-                let know = statements::Known {
-                    user,
-                    preloaded: preloaded.as_deref(),
-                    reads_all: about.as_ref().ok().and_then(|about| about.reads_all_stats),
-                    provider: about.as_ref().ok().and_then(|about| about.provider),
-                };
-                let (statements, lost) = statements::read(session, &extension, &know, deadline).await;
+                let (statements, lost) = statements::read(session, &extension, known, deadline).await;
                 ended = lost;
                 statements
             }
@@ -245,8 +195,8 @@ impl Reading {
             Err(reason) => statements::missing(reason),
         };
         let reading = Self {
-            about,
-            identity,
+            known: first.known,
+            identity: first.identity,
             activity,
             counters,
             wal: wal.map(|_| ()),
@@ -256,17 +206,24 @@ impl Reading {
             size_bytes,
             statements,
         };
-        (reading, ended)
+        (reading, more, ended)
+    }
+
+    /// Which database this is: the cluster's identifier and the database's oid.
+    pub(super) fn database_identity(&self) -> Option<String> {
+        let cluster = self.identity.as_ref().ok()?.as_ref()?;
+        let database = self.counters.as_ref().ok()?.database_oid;
+        Some(format!("{cluster}/{database}"))
     }
 
     /// Whether nothing at all was answered.
     pub(super) fn is_empty(&self) -> bool {
-        self.about.is_err() && self.activity.is_err() && self.counters.is_err()
+        self.known.is_err() && self.activity.is_err() && self.counters.is_err()
     }
 
     /// The server's part of a health, with what is missing of it.
     pub(super) fn server(&self, test: &TestResult) -> (Server, Unavailable) {
-        let about = self.about.as_ref().ok();
+        let about = self.known.as_ref().ok();
         let server = Server {
             version: about.and_then(|about| about.version.clone()).or_else(|| test.server_version.clone()),
             version_num: about.and_then(|about| about.version_num).or(test.server_version_num),
@@ -284,7 +241,7 @@ impl Reading {
             timezone: about.and_then(|about| about.timezone.clone()),
         };
         let mut unavailable = Unavailable::new();
-        let why = self.about.as_ref().err().cloned().unwrap_or_else(|| Reason::new("the server did not say"));
+        let why = self.known.as_ref().err().cloned().unwrap_or_else(|| Reason::new("the server did not say"));
         for (missing, key) in [
             (server.version.is_none(), "version"),
             (server.version_num.is_none(), "version_num"),
@@ -310,17 +267,17 @@ impl Reading {
 }
 
 /// Hands out the answers in order and remembers when they ended.
-struct Sorter<'a> {
+struct Sorter {
     answers: std::vec::IntoIter<Result<Answer, AskError>>,
-    user: &'a str,
+    user: String,
     ended: Option<Ended>,
 }
 
-impl Sorter<'_> {
+impl Sorter {
     fn next(&mut self) -> Result<Answer, Reason> {
         match self.answers.next() {
             Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) => Err(reason(error, self.user, &mut self.ended)),
+            Some(Err(error)) => Err(reason(error, &self.user, &mut self.ended)),
             None => Err(Reason::new(Reason::NOT_COLLECTED)),
         }
     }

@@ -9,6 +9,7 @@ use common::{
 use tokio::time::Instant;
 
 use super::{
+    Known,
     ended::{self, Ended},
     time, transaction,
 };
@@ -139,16 +140,6 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// What the advice depends on.
-#[derive(Debug)]
-pub(super) struct Known<'a> {
-    pub(super) user: &'a str,
-    /// `shared_preload_libraries`; `None` where we may not see it.
-    pub(super) preloaded: Option<&'a str>,
-    pub(super) reads_all: Option<bool>,
-    pub(super) provider: Option<&'static str>,
-}
-
 pub(super) fn missing(reason: Reason) -> Statements {
     Statements { available: false, reason: Some(reason.reason), fix_sql: reason.fix_sql, top: Vec::new() }
 }
@@ -156,14 +147,14 @@ pub(super) fn missing(reason: Reason) -> Statements {
 pub(super) async fn read(
     session: &Session<'_>,
     extension: &Extension,
-    known: &Known<'_>,
+    known: &Known,
     deadline: Instant,
 ) -> (Statements, Option<Ended>) {
     let Some(version) = extension.version else {
         return (missing(not_installed(extension, known)), None);
     };
-    if known.reads_all == Some(false) {
-        return (missing(sql::no_privilege(known.user)), None);
+    if known.sees_only_itself() {
+        return (missing(known.no_privilege()), None);
     }
     let query = format!("{LOOK_THERE}{}", top(version));
     let answer = transaction::read(session, &[&query], deadline).await.into_iter().next();
@@ -209,7 +200,7 @@ fn statement(row: Row<'_>) -> Option<Statement> {
     })
 }
 
-fn why(error: AskError, known: &Known<'_>, ended: &mut Option<Ended>) -> Reason {
+fn why(error: AskError, known: &Known, ended: &mut Option<Ended>) -> Reason {
     let code = match &error {
         AskError::Server(error) => error.code().map(|code| code.code().to_owned()),
         AskError::Timeout => None,
@@ -217,14 +208,14 @@ fn why(error: AskError, known: &Known<'_>, ended: &mut Option<Ended>) -> Reason 
     match code.as_deref() {
         // "pg_stat_statements must be loaded via shared_preload_libraries"
         Some("55000") => Reason { reason: "not_preloaded".to_owned(), fix_sql: preload(known) },
-        Some("42501") => sql::no_privilege(known.user),
-        _ => ended::reason(error, known.user, ended),
+        Some("42501") => known.no_privilege(),
+        _ => ended::reason(error, known.user(), ended),
     }
 }
 
 const CREATE: &str = "CREATE EXTENSION pg_stat_statements;";
 
-fn not_installed(extension: &Extension, known: &Known<'_>) -> Reason {
+fn not_installed(extension: &Extension, known: &Known) -> Reason {
     if !extension.available {
         return Reason::with_fix(
             "not_available",
@@ -233,7 +224,7 @@ fn not_installed(extension: &Extension, known: &Known<'_>) -> Reason {
             ),
         );
     }
-    let is_loaded = known.libraries().is_some_and(|libraries| libraries.iter().any(|name| name == LIBRARY));
+    let is_loaded = libraries(known).is_some_and(|libraries| libraries.iter().any(|name| name == LIBRARY));
     let fix_sql = match is_loaded {
         true => Some(CREATE.to_owned()),
         false => preload(known).map(|preload| format!("{preload}\n{CREATE}")),
@@ -244,7 +235,7 @@ fn not_installed(extension: &Extension, known: &Known<'_>) -> Reason {
 const LIBRARY: &str = "pg_stat_statements";
 
 /// How to have the library loaded at start, without losing those that are; `None` where those cannot be named.
-fn preload(known: &Known<'_>) -> Option<String> {
+fn preload(known: &Known) -> Option<String> {
     if let Some(provider) = known.provider {
         return Some(format!(
             "-- {provider}: add pg_stat_statements to shared_preload_libraries in the provider's settings, restart, then"
@@ -257,7 +248,7 @@ fn preload(known: &Known<'_>) -> Option<String> {
                 .to_owned(),
         );
     }
-    let mut all = known.libraries()?;
+    let mut all = libraries(known)?;
     if !all.iter().any(|library| library == LIBRARY) {
         all.push(LIBRARY.to_owned());
     }
@@ -270,13 +261,11 @@ fn preload(known: &Known<'_>) -> Option<String> {
     ))
 }
 
-impl Known<'_> {
-    /// The libraries that are loaded at start. `None` where we may not see them, or where one has a name that cannot
-    /// be shown as it is: with SQL that leaves it out, it would no longer be loaded.
-    fn libraries(&self) -> Option<Vec<String>> {
-        let list = self.preloaded.filter(|list| list.len() <= text::MAX_SERVER_TEXT)?;
-        parse_libraries(list).filter(|libraries| libraries.iter().all(|name| sql::is_plain(name)))
-    }
+/// The libraries that are loaded at start. `None` where we may not see them, or where one has a name that cannot be
+/// shown as it is: with SQL that leaves it out, it would no longer be loaded.
+fn libraries(known: &Known) -> Option<Vec<String>> {
+    let list = known.preloaded.as_deref().filter(|list| list.len() <= text::MAX_SERVER_TEXT)?;
+    parse_libraries(list).filter(|libraries| libraries.iter().all(|name| sql::is_plain(name)))
 }
 
 /// A list as PostgreSQL writes it (`SplitDirectoriesString`): separated by commas, a name in double quotes where it
@@ -324,8 +313,9 @@ fn parse_libraries(list: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn known(preloaded: Option<&str>) -> Known<'_> {
-        Known { user: "app", preloaded, reads_all: Some(true), provider: None }
+    fn known(preloaded: Option<&str>) -> Known {
+        let preloaded = preloaded.map(str::to_owned);
+        Known { preloaded, reads_all_stats: Some(true), ..Known::of("app") }
     }
 
     fn first_line(preloaded: Option<&str>) -> Option<String> {

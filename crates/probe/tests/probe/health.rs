@@ -23,14 +23,14 @@ async fn rates_come_with_the_second_reading() {
     let target = target(&cluster);
     let first = Prober::new().health(&target, None, false).await;
     assert_eq!(first.health.unavailable["transactions_per_s"].reason, "first_reading");
-    let counters = first.counters.unwrap();
+    let memory = first.memory.unwrap();
     let admin = cluster.client("postgres").await;
     admin.batch_execute("create table t as select generate_series(1, 1000) as n").await.unwrap();
     // The server reports its counters with a delay of up to a second.
     let until = std::time::Instant::now() + Duration::from_secs(20);
     let second = loop {
         admin.batch_execute("select count(*) from t").await.unwrap();
-        let reading = Prober::new().health(&target, Some(&counters), false).await;
+        let reading = Prober::new().health(&target, Some(&memory), false).await;
         if reading.health.metrics.transactions_per_s.is_some_and(|rate| rate > 0.0) {
             break reading;
         }
@@ -56,9 +56,10 @@ async fn a_fresh_reading_takes_two_and_has_rates_at_once() {
 async fn a_restart_begins_a_new_interval() {
     let cluster = Cluster::start(Version::V18).await;
     let first = Prober::new().health(&target(&cluster), None, false).await;
-    let mut counters = serde_json::to_value(first.counters.unwrap()).unwrap();
-    counters["started_at_s"] = (counters["started_at_s"].as_f64().unwrap() - 100.0).into();
-    let before = serde_json::from_value(counters).unwrap();
+    let mut memory = serde_json::to_value(first.memory.unwrap()).unwrap();
+    let started = &mut memory["counters"]["started_at_s"];
+    *started = (started.as_f64().unwrap() - 100.0).into();
+    let before = serde_json::from_value(memory).unwrap();
     let second = Prober::new().health(&target(&cluster), Some(&before), false).await;
     assert_eq!(second.health.metrics.transactions_per_s, None);
     assert!(second.health.unavailable["transactions_per_s"].reason.contains("restarted"));
@@ -221,7 +222,7 @@ async fn a_database_that_cannot_be_reached_is_down_without_a_score() {
     let health = &reading.health;
     assert_eq!((health.status, health.score), (HealthStatus::Down, None));
     assert_eq!(health.error.as_ref().unwrap().kind, Kind::Refused);
-    assert!(health.checks.is_empty() && reading.counters.is_none() && !reading.test.ok);
+    assert!(health.checks.is_empty() && reading.memory.is_none() && !reading.test.ok);
     assert_eq!(health.unavailable["cache_hit_ratio"].reason, "refused");
     every_missing_number_has_its_reason(health);
 }

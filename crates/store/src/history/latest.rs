@@ -22,7 +22,7 @@ where not c.paused and c.deleted_at is null
 order by c.id";
 
 impl Store {
-    /// With the counters that the rates of the next reading are made from.
+    /// With the memory that the next reading starts from.
     pub async fn latest_health(
         &self,
         id: ConnectionId,
@@ -30,8 +30,8 @@ impl Store {
         let session = self.session().await?;
         let row = session::row(session.client(), LATEST_HEALTH, &[(&id.0, Type::INT8)]).await?;
         let Some(row) = row else { return Ok(None) };
-        let counters: Option<Value> = row.try_get(1)?;
-        Ok(health(&row).map(|health| (health, counters)))
+        let memory: Option<Value> = row.try_get(1)?;
+        Ok(health(&row).map(|health| (health, memory)))
     }
 
     /// Of every connection that is neither paused nor deleted, by id; those never asked are left out.

@@ -37,7 +37,8 @@ newest as (
     select present.id, $2, $4, $5, $24, $25, $26 from present where present.is_here
     on conflict (connection_id) do update
     set checked_at = excluded.checked_at, score = excluded.score, status = excluded.status,
-        headline = excluded.headline, health = excluded.health, counters = excluded.counters
+        headline = excluded.headline, health = excluded.health,
+        counters = coalesce(excluded.counters, known.counters)
     where known.checked_at <= excluded.checked_at
     returning connection_id
 ),
@@ -54,17 +55,16 @@ where span.connection_id = newest.connection_id and span.check_id = any ($29::te
 
 impl Store {
     /// Keeps a health reading, also that of a database which is down; `version` is that of the target that was
-    /// asked. `counters` are what the rates of the next
-    /// reading are made from. Twice is as good as once; for a connection that is gone, nothing happens.
+    /// asked. `memory` is what the next reading starts from; without one, that of the reading before stays. Twice is as good as once; for a connection that is gone, nothing happens.
     pub async fn record_health(
         &self,
         health: &Health,
-        counters: Option<&Value>,
+        memory: Option<&Value>,
         version: i32,
     ) -> Result<(), StoreError> {
         let session = self.session().await?;
         let json = to_jsonb("health reading", health)?;
-        let counters = counters.map(|counters| to_jsonb("set of counters", counters)).transpose()?;
+        let memory = memory.map(|memory| to_jsonb("memory of a reading", memory)).transpose()?;
         let headline = headline(health);
         let duration_us = micros(health.duration_ms);
         let score = health.score.map(i16::from);
@@ -83,7 +83,7 @@ impl Store {
         params.extend([
             (&headline as &(dyn ToSql + Sync), Type::TEXT),
             (&json, Type::JSONB),
-            (&counters, Type::JSONB),
+            (&memory, Type::JSONB),
             (&open, Type::TEXT_ARRAY),
             (&severities, Type::TEXT_ARRAY),
             (&closed, Type::TEXT_ARRAY),

@@ -162,6 +162,8 @@ pub(crate) fn check(id: &str, status: CheckStatus) -> Check {
         threshold: None,
         points: 10,
         detail: "87 % of reads came from memory.".to_owned(),
+        why: "Reads from outside the cache are slow.".to_owned(),
+        evidence: Vec::new(),
         fix_sql: None,
         docs_url: None,
         measured_at: now(),

@@ -1,0 +1,190 @@
+//! Load tests: what is asked for, how far one is, and what came of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectionId, FieldError, TestErrorKind, Unavailable};
+
+pub const MAX_CONNECTIONS: u32 = 200;
+pub const MAX_DURATION_S: f64 = 300.0;
+pub const MAX_RATE_PER_S: f64 = 100_000.0;
+/// A test that takes longer than this is always a job.
+pub const INLINE_DURATION_S: f64 = 30.0;
+pub const MAX_STATEMENT: usize = 10_000;
+
+/// A load test as it is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadRequest {
+    /// Sessions at the same time, 1 to 200.
+    pub connections: u32,
+    /// 1 to 300.
+    pub duration_s: f64,
+    /// Requests that fall due each second, over all connections; without it each connection asks again as soon as it
+    /// has its answer.
+    pub rate_per_s: Option<f64>,
+    /// Over how many seconds the sessions (and the rate) grow to their full number; at most the duration.
+    pub ramp_s: f64,
+    /// One statement instead of `select 1`. Only where the connection allows it.
+    pub statement: Option<String>,
+}
+
+impl Default for LoadRequest {
+    fn default() -> Self {
+        Self { connections: 10, duration_s: 10.0, rate_per_s: None, ramp_s: 0.0, statement: None }
+    }
+}
+
+impl LoadRequest {
+    /// All that is out of range, together.
+    pub fn validate(&self) -> Result<(), Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let mut refuse = |field: &str, code: &str, message: String| {
+            errors.push(FieldError { field: field.to_owned(), code: code.to_owned(), message });
+        };
+        if !(1..=MAX_CONNECTIONS).contains(&self.connections) {
+            refuse("connections", "range", format!("From 1 to {MAX_CONNECTIONS}."));
+        }
+        if !(1.0..=MAX_DURATION_S).contains(&self.duration_s) {
+            refuse("duration_s", "range", format!("From 1 to {MAX_DURATION_S} seconds."));
+        }
+        if self.rate_per_s.is_some_and(|rate| !(0.1..=MAX_RATE_PER_S).contains(&rate)) {
+            refuse("rate_per_s", "range", format!("From 0.1 to {MAX_RATE_PER_S} requests a second."));
+        }
+        if !(0.0..=self.duration_s.clamp(0.0, MAX_DURATION_S)).contains(&self.ramp_s) {
+            refuse("ramp_s", "range", "From 0 to the duration of the test.".to_owned());
+        }
+        if let Some(statement) = &self.statement {
+            if statement.trim().is_empty() {
+                refuse("statement", "empty", "Write a statement, or leave it out for select 1.".to_owned());
+            } else if statement.len() > MAX_STATEMENT {
+                refuse("statement", "too_long", format!("At most {MAX_STATEMENT} bytes."));
+            } else if statement.contains('\0') {
+                refuse("statement", "invalid", "It holds a NUL character.".to_owned());
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+/// Whether a request waits for the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum LoadMode {
+    /// Each connection asks again when it has its answer.
+    Closed,
+    /// Requests fall due at a rate; latency counts from when one was due, so that a stalled server shows.
+    Open,
+}
+
+/// Times of many requests, from a histogram of three significant digits. `None` where nothing succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadLatency {
+    pub min_ms: Option<f64>,
+    pub avg_ms: Option<f64>,
+    pub p50_ms: Option<f64>,
+    pub p90_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+    pub p999_ms: Option<f64>,
+    pub max_ms: Option<f64>,
+    pub stddev_ms: Option<f64>,
+}
+
+/// One second of a load test. A request counts in the second in which its answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadSecond {
+    pub second: u32,
+    pub requests: u64,
+    pub failed: u64,
+    pub p50_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+}
+
+/// Whether the dashboard's own machine was the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadClient {
+    /// Processor time of this process over the time of the test and all cores that it may use; `None` where the
+    /// system does not tell.
+    pub cpu_ratio: Option<f64>,
+    /// The numbers say more about this machine than about the server.
+    pub limited: bool,
+}
+
+/// What a load test measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadReport {
+    pub connection_id: ConnectionId,
+    pub started_at: DateTime<Utc>,
+    pub mode: LoadMode,
+    pub connections: u32,
+    pub rate_per_s: Option<f64>,
+    pub ramp_s: f64,
+    /// What was asked, as it was given; `select 1` by default.
+    pub statement: String,
+    /// As long as it ran; shorter than asked for when it was cancelled.
+    pub duration_s: f64,
+    pub requests: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    /// By kind, as in tests.
+    pub errors: BTreeMap<TestErrorKind, u64>,
+    pub throughput_per_s: f64,
+    /// Of requests; connecting is apart.
+    pub latency: LoadLatency,
+    /// From the first packet to the first answer, of each session.
+    pub connect: LoadLatency,
+    pub timeline: Vec<LoadSecond>,
+    pub client: LoadClient,
+    pub cancelled: bool,
+    pub unavailable: Unavailable,
+}
+
+/// A load test with the one before it on the same connection, and its like through the pooler (or around it).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadComparison {
+    pub last: Option<LoadReport>,
+    pub before: Option<LoadReport>,
+    /// Of another connection that leads to the same database by another way, the last of the same kind.
+    pub other_way: Option<OtherWay>,
+}
+
+/// The same database by another address: through a pooler, or around it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OtherWay {
+    pub connection_id: ConnectionId,
+    pub connection_name: String,
+    /// Whether that way leads through a pooler.
+    pub pooler: bool,
+    pub report: Option<LoadReport>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_range_is_named_all_together() {
+        let wrong = LoadRequest {
+            connections: 201,
+            duration_s: f64::NAN,
+            rate_per_s: Some(0.0),
+            ramp_s: -1.0,
+            statement: Some(" ".to_owned()),
+        };
+        let fields: Vec<String> =
+            wrong.validate().unwrap_err().into_iter().map(|error| error.field).collect();
+        assert_eq!(fields, ["connections", "duration_s", "rate_per_s", "ramp_s", "statement"]);
+        assert_eq!(LoadRequest::default().validate(), Ok(()));
+    }
+}

@@ -1,0 +1,27 @@
+//! What one reading hands to the next: counters for rates, what the slow tier has found, and facts to compare with.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Counters, NamedCounters, named_counters::LONGEST_INTERVAL_S, slow::SlowTier};
+
+/// Kept between readings of one connection by whoever asks. Its JSON may come from another release: what that did
+/// not know is empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Which database it is about: what is known of another one is forgotten.
+    pub(super) identity: Option<String>,
+    pub(super) counters: Option<Counters>,
+    pub(super) named: NamedCounters,
+    pub(super) slow: SlowTier,
+}
+
+impl Memory {
+    /// Whether a reading that is taken `now` will have rates: its counters are there, and not too old.
+    pub fn gives_rates(&self, now: DateTime<Utc>) -> bool {
+        self.counters.as_ref().is_some_and(|counters| {
+            (now.timestamp_millis() as f64 / 1000.0 - counters.read_at_s) <= LONGEST_INTERVAL_S
+        })
+    }
+}
