@@ -314,8 +314,9 @@ mod tests {
     use super::*;
 
     fn known(preloaded: Option<&str>) -> Known {
-        let preloaded = preloaded.map(str::to_owned);
-        Known { preloaded, reads_all_stats: Some(true), ..Known::of("app") }
+        let mut known = Known::of("app");
+        known.preloaded = preloaded.map(str::to_owned);
+        known
     }
 
     fn first_line(preloaded: Option<&str>) -> Option<String> {
