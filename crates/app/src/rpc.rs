@@ -7,6 +7,7 @@ pub mod overview;
 
 use common::{
     Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Problem, ProblemCode, TestResult,
+    setup::Setup,
 };
 use leptos::{
     prelude::*,
@@ -155,4 +156,11 @@ pub async fn latency(id: ConnectionId, rounds: u32) -> Result<Latency, RpcError>
 pub async fn health(id: ConnectionId, fresh: bool) -> Result<Health, RpcError> {
     let (service, principal) = caller()?;
     service::health::read(&service, &principal, id, fresh).await.map_err(answer)
+}
+
+/// What keeps values from being read, and what mends it.
+#[server(name = AdviseOnSetup, prefix = "/rpc", endpoint = "setup", input = Json, output = Json)]
+pub async fn setup(id: ConnectionId) -> Result<Setup, RpcError> {
+    let (service, principal) = caller()?;
+    service::setup::advise(&service, &principal, id).await.map_err(answer)
 }

@@ -21,6 +21,8 @@ impl Reason {
     pub const NOT_COLLECTED: &str = "not_collected";
     /// A rate needs two readings, and this was the first.
     pub const FIRST_READING: &str = "first_reading";
+    /// Only a superuser may see it; `pg_monitor` is not enough.
+    pub const NEEDS_SUPERUSER: &str = "needs_superuser";
 
     pub fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), fix_sql: None }

@@ -19,6 +19,7 @@ mod measured;
 mod pooler;
 mod rows;
 mod session;
+pub mod setup;
 mod sql;
 pub mod stats;
 mod target;

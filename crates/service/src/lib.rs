@@ -21,6 +21,7 @@ mod patience;
 mod principal;
 mod rate_limit;
 mod recording;
+pub mod setup;
 mod single_flight;
 mod targets;
 

@@ -160,6 +160,7 @@ impl Check {
 fn plain(reason: &str) -> &str {
     match reason {
         "no_privilege" => "the user may not see it",
+        Reason::NEEDS_SUPERUSER => "only a superuser may see it",
         "timeout" => "the server did not answer in time",
         Reason::NOT_COLLECTED => "it has not been asked yet",
         Reason::FIRST_READING => "it takes two readings, and this is the first",

@@ -64,6 +64,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(api::jobs::get, api::jobs::cancel))
         .routes(routes!(api::health::all))
         .routes(routes!(api::health::one))
+        .routes(routes!(api::health::setup_of))
         .routes(routes!(api::findings::list))
         .routes(routes!(api::database::info))
         .routes(routes!(api::database::summary))

@@ -8,6 +8,7 @@ pub(super) fn reason(reason: &str) -> String {
         Reason::FIRST_READING => "needs a second reading",
         Reason::NOT_COLLECTED => "not collected yet",
         "no_privilege" => "the user may not read it",
+        Reason::NEEDS_SUPERUSER => "only a superuser may read it",
         "not_installed" => "pg_stat_statements is not installed in this database",
         "not_preloaded" => "pg_stat_statements is not loaded by the server",
         "not_a_standby" => "only a standby has it",

@@ -1,8 +1,8 @@
 //! `/api/health`: how databases are.
 
 use axum::{Json, extract::State};
-use common::{Health, health::AllHealth};
-use service::{Service, health};
+use common::{Health, health::AllHealth, setup::Setup};
+use service::{Service, health, setup};
 
 use super::{
     super::{
@@ -50,4 +50,22 @@ pub(in crate::http) async fn all(
     Query(()): Query<()>,
 ) -> Result<Json<AllHealth>, Refusal> {
     Ok(Json(health::read_all(&service, &who).await?))
+}
+
+/// Read what would have to be set up
+///
+/// What keeps values of the last reading from being read, sorted by cause, with the statements that mend it, and a login
+/// that may watch and nothing else where the present one sees too little or may do too much.
+#[utoipa::path(
+    get, path = "/api/health/{id}/setup", tag = "Health", operation_id = "get_setup",
+    params(("id" = i64, Path, description = "The id of the connection.")),
+    responses((status = 200, description = "What is missing, and what mends it.", body = Setup), Always, NoSuchConnection, TooOften),
+)]
+pub(in crate::http) async fn setup_of(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    Id(id): Id,
+    Query(()): Query<()>,
+) -> Result<Json<Setup>, Refusal> {
+    Ok(Json(setup::advise(&service, &who, id).await?))
 }
