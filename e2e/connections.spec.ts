@@ -87,7 +87,7 @@ test('a refused form names each field, keeps what was typed, and stores nothing'
 test('a connection is edited, and keeps its password', async ({ page, open, dashboard, working }) => {
   const id = await dashboard.add(working);
   await open(`/connections/${id}`);
-  await page.getByRole('link', { name: 'Edit' }).click();
+  await page.getByRole('link', { name: 'Settings' }).click();
   await expect(field(page, 'Name')).toHaveValue(working.name);
   await expect(field(page, 'Password')).toHaveValue('');
   await fill(page, { name: 'orders renamed' });

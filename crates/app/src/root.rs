@@ -13,7 +13,7 @@ use crate::{
     clock::provide_clock,
     components::{Icon, IconName, Logo, ToastRegion, Toasts},
     pages::{
-        connection::ConnectionPage,
+        connection::{ConnectionPage, HealthPage},
         connection_form::{EditConnectionPage, NewConnectionPage},
         delete::DeletePage,
         not_found::NotFoundPage,
@@ -42,6 +42,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id") view={Lazy::<ConnectionPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/health") view={Lazy::<HealthPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
                 </Routes>

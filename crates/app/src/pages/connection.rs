@@ -1,9 +1,12 @@
-//! One connection: can it be reached, how fast, how healthy is it, and what to do about it.
+//! One connection, in tabs: can it be reached, how healthy is it, what does it spend its time on, what does it bear, what
+//! changed, and what to do about it.
 //!
-//! The row and the health reading arrive apart, because a reading may have to be taken first. After that every
-//! action sets the signals of [`Detail`], so that nothing but what changed is drawn again and the focus stays.
+//! Each tab is a page of its own with the same frame around it. The row and the health reading arrive apart, because a
+//! reading may have to be taken first. After that every action sets the signals of [`detail::Detail`], so that nothing
+//! but what changed is drawn again and the focus stays.
 
 mod detail;
+mod frame;
 mod header;
 mod health;
 mod last_test;
@@ -11,25 +14,20 @@ mod latency;
 mod recent;
 mod server_facts;
 mod statements;
+mod tabs;
 mod words;
 
-use common::Problem;
+pub use self::health::HealthPage;
+
+use std::sync::Arc;
+
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use self::{
-    detail::Detail, header::Header, health::HealthPanel, last_test::LastTestPanel, latency::LatencyPanel,
-    recent::RecentPanel, server_facts::ServerPanel, statements::StatementsPanel,
+    detail::Detail, health::HealthPanel, last_test::LastTestPanel, latency::LatencyPanel,
+    recent::RecentPanel, server_facts::ServerPanel, statements::StatementsPanel, tabs::Tab,
 };
-use super::{
-    lazy::lazy_page,
-    named_connection::{LoadFailed, connection_id, load},
-};
-use crate::{
-    components::{ProblemNotice, Skeleton},
-    rpc::{self, RpcError},
-    wire,
-};
+use super::lazy::lazy_page;
 
 lazy_page! {
     /// `/connections/:id`
@@ -38,44 +36,14 @@ lazy_page! {
 
 impl ConnectionPage {
     fn into_view(self) -> AnyView {
-        let outcome = self.outcome;
-        let id = connection_id();
-        let connection = wire::load(id, load);
-        let first_health = wire::load(id, |id| async move {
-            match id {
-                Some(id) => rpc::health(id, false).await,
-                None => Err(RpcError(Problem::not_found("There is no such connection."))),
-            }
-        });
-        view! {
-            <Suspense fallback=|| view! { <Skeleton lines=6/> }>
-                {move || {
-                    let outcome = outcome.clone();
-                    Suspend::new(async move {
-                        match connection.await {
-                            Ok(connection) => {
-                                let detail = Detail::new(connection, first_health, outcome);
-                                view! { <ConnectionView detail/> }.into_any()
-                            }
-                            Err(RpcError(problem)) => view! { <LoadFailed problem/> }.into_any(),
-                        }
-                    })
-                }}
-            </Suspense>
-        }
-        .into_any()
+        frame::page(Tab::Overview, self.outcome, Arc::new(|detail| view! { <Overview detail/> }.into_any()))
     }
 }
 
-/// The page of a connection that was found.
+/// What there is to know at a glance.
 #[component]
-fn ConnectionView(detail: Detail) -> impl IntoView {
-    let title = move || detail.connection.with(|connection| connection.name.clone());
+fn Overview(detail: Detail) -> impl IntoView {
     view! {
-        <Title text=title/>
-        <p class="sr" role="status">{move || detail.said.get()}</p>
-        <Header detail/>
-        {move || detail.problem.get().map(|problem| view! { <ProblemNotice problem/> })}
         <div class="cols cols--wide connection__cols">
             <LastTestPanel detail/>
             <div class="stack">

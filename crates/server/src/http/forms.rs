@@ -102,6 +102,7 @@ enum Place {
     Overview,
     New,
     Connection(ConnectionId),
+    Health(ConnectionId),
     /// The page of a connection that was just added or changed: it says what came of that.
     Created(ConnectionId),
     Saved(ConnectionId),
@@ -115,6 +116,7 @@ impl Place {
             Self::Overview => "/".to_owned(),
             Self::New => "/connections/new".to_owned(),
             Self::Connection(id) => format!("/connections/{id}"),
+            Self::Health(id) => format!("/connections/{id}/health"),
             Self::Created(id) => format!("/connections/{id}?created=1"),
             Self::Saved(id) => format!("/connections/{id}?saved=1"),
             Self::Edit(id) => format!("/connections/{id}/edit"),
@@ -224,9 +226,12 @@ pub(super) async fn read_health(
     Caller(who): Caller,
     page: PageRequest,
     Id(id): Id,
+    form: Form,
 ) -> Response {
     let read = health::read(&service, &who, id, true).await;
-    answer(page, read, Place::Connection(id), Place::Connection(id)).await
+    let from_overview = form.text("page") == Some("overview");
+    let place = if from_overview { Place::Connection(id) } else { Place::Health(id) };
+    answer(page, read, place, place).await
 }
 
 pub(super) async fn delete(

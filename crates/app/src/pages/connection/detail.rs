@@ -8,8 +8,9 @@ use common::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::words;
+use super::{tabs::Tab, words};
 use crate::{
+    components::{Toasts, Tone},
     outcome::FormOutcome,
     rpc::{self, RpcError},
     use_now, wire,
@@ -24,6 +25,8 @@ type Answer<T> = Result<T, RpcError>;
 #[derive(Clone, Copy)]
 #[allow(missing_debug_implementations, reason = "actions have no Debug")]
 pub(super) struct Detail {
+    /// The page that shows it.
+    pub tab: Tab,
     pub id: ConnectionId,
     pub connection: RwSignal<Connection>,
     /// The reading that the page starts with. Panels await it, then follow `health`.
@@ -45,6 +48,7 @@ pub(super) struct Detail {
 
 impl Detail {
     pub(super) fn new(
+        tab: Tab,
         connection: Connection,
         first_health: wire::Loaded<Answer<Health>>,
         outcome: Option<FormOutcome>,
@@ -56,7 +60,9 @@ impl Detail {
         let from_the_form = query.get_str("created").is_some() || query.get_str("saved").is_some();
         // The address may be kept and opened again much later.
         let just_saved = from_the_form && use_now().get_untracked() - connection.updated_at < STILL_NEWS;
+        let toasts = Toasts::of_page();
         let detail = Self {
+            tab,
             id,
             connection: RwSignal::new(connection),
             first_health,
@@ -77,7 +83,7 @@ impl Detail {
                 async move { rpc::latency(id, rounds).await }
             }),
         };
-        Effect::new(move |_| detail.tested());
+        Effect::new(move |_| detail.tested(toasts));
         Effect::new(move |_| detail.checked());
         Effect::new(move |_| detail.measured());
         Effect::new(move |_| detail.tell_of_saving());
@@ -92,13 +98,18 @@ impl Detail {
         }
     }
 
-    fn tested(self) {
+    fn tested(self, toasts: Toasts) {
         let Some((result, connection)) = self.test.value().get() else { return };
         match result {
             Ok(result) => {
                 self.problem.set(None);
                 self.just_saved.set(false);
-                self.said.set(outcome_of(&result));
+                if self.tab == Tab::Overview {
+                    self.said.set(outcome_of(&result));
+                } else {
+                    // The test itself stands on the overview.
+                    toasts.say(if result.ok { Tone::Ok } else { Tone::Crit }, outcome_of(&result));
+                }
                 let was_down = self.health.with_untracked(|health| {
                     health
                         .as_ref()

@@ -8,7 +8,10 @@ use common::{
 use leptos::{ev::SubmitEvent, prelude::*};
 use web_sys::MouseEvent;
 
-use super::detail::{AfterReading, Detail};
+use super::{
+    detail::{AfterReading, Detail},
+    tabs::Tabs,
+};
 use crate::{
     components::{Button, CopyButton, Icon, IconName, StatusShape},
     pages::{delete::DeleteDialog, named_connection::address},
@@ -46,6 +49,7 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
             {move || detail.connection.with(|connection| {
                 (!connection.notes.is_empty()).then(|| view! { <p class="connection__notes"><bdi>{connection.notes.clone()}</bdi></p> })
             })}
+            <Tabs detail/>
         </div>
     }
     .into_any()
@@ -136,7 +140,6 @@ fn Actions(detail: Detail) -> impl IntoView {
             <form method="post" action=format!("/connections/{id}/test") on:submit=test>
                 <Button label="Test now" icon=IconName::Refresh class="btn--fill" busy=pending busy_label="Testing …"/>
             </form>
-            <a class="btn" href=format!("/connections/{id}/edit")><Icon name=IconName::Edit/>"Edit"</a>
             <a class="btn" href=format!("/connections/{id}/delete") rel="external" on:click=ask>
                 <Icon name=IconName::Delete/>
                 "Delete"

@@ -74,7 +74,7 @@ fn Facts(health: Health) -> impl IntoView {
 }
 
 /// The reason of a field of `server` or `metrics`; one for the whole part counts for each of its fields.
-fn why(unavailable: &Unavailable, field: &str) -> String {
+pub(super) fn why(unavailable: &Unavailable, field: &str) -> String {
     let found = [
         field.to_owned(),
         format!("metrics.{field}"),
