@@ -55,7 +55,7 @@ check:
 test *ARGS:
     cargo xtask test {{ARGS}}
 
-# measurements: `just bench web`
+# measurements: `just bench web`, `just bench probe`
 bench *NAMES:
     cargo xtask bench {{NAMES}}
 

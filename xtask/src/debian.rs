@@ -69,6 +69,27 @@ pub(crate) fn add_pgbouncer(plan: &mut Plan) {
     });
 }
 
+/// The peer of the benchmarks: pgbench, which no npm package has. Debian's is in a folder beside PATH.
+pub(crate) fn add_pgbench(plan: &mut Plan) {
+    plan.step("pgbench", |line| {
+        let found = || {
+            let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+            let debian = versions.map(|version| version.path().join("bin/pgbench")).find(|file| file.is_file());
+            debian.or_else(|| paths::find_program(&["pgbench"]))
+        };
+        if let Some(found) = found() {
+            line.already(found.display());
+            return Ok(());
+        }
+        install(line, &["postgresql"], "about 1 min")?.then_some(()).ok_or_else(|| {
+            Stop::new(
+                "the benchmarks compare with pgbench. Install it (Debian: `apt-get install postgresql`; Fedora: `dnf \
+                 install postgresql-contrib`; macOS: `brew install postgresql`)",
+            )
+        })
+    });
+}
+
 pub(crate) fn add_compose(plan: &mut Plan) {
     plan.step("docker-compose", |line| {
         if compose().is_some() {

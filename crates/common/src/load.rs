@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionId, FieldError, TestErrorKind, Unavailable};
+use crate::{
+    ConnectionId, FieldError, Problem, TestError, TestErrorKind, Unavailable,
+    job::{Job, JobResult, JobState},
+};
 
 pub const MAX_CONNECTIONS: u32 = 200;
 pub const MAX_DURATION_S: f64 = 300.0;
@@ -108,14 +111,19 @@ pub struct LoadSecond {
 }
 
 /// Whether the dashboard's own machine was the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoadClient {
     /// Processor time of this process over the time of the test and all cores that it may use; `None` where the
     /// system does not tell.
     pub cpu_ratio: Option<f64>,
+    /// How late requests were sent that fell due while a session was free (99 %): this machine's doing, not the
+    /// server's. `None` when no rate was given.
+    pub lag_p99_ms: Option<f64>,
     /// The numbers say more about this machine than about the server.
     pub limited: bool,
+    /// Why it was the limit, in a sentence.
+    pub detail: Option<String>,
 }
 
 /// What a load test measured.
@@ -130,15 +138,24 @@ pub struct LoadReport {
     pub ramp_s: f64,
     /// What was asked, as it was given; `select 1` by default.
     pub statement: String,
-    /// As long as it ran; shorter than asked for when it was cancelled.
+    /// Whether the way led through a pooler.
+    pub pooler: bool,
+    /// As long as it ran: shorter than asked for when it was cancelled, longer when answers were waited for at the end.
     pub duration_s: f64,
     pub requests: u64,
     pub succeeded: u64,
+    /// Requests without an answer, or with an error as their answer. Of a test with a rate also those that fell due and
+    /// found no free session to the end.
     pub failed: u64,
-    /// By kind, as in tests.
+    /// Attempts to open a session that failed.
+    pub connect_failed: u64,
+    /// By kind, as in tests: of requests and of connecting together.
     pub errors: BTreeMap<TestErrorKind, u64>,
+    /// The first failure in words; where no request was sent at all, why the test could not begin.
+    pub error: Option<TestError>,
+    /// Requests that succeeded.
     pub throughput_per_s: f64,
-    /// Of requests; connecting is apart.
+    /// Of requests that succeeded; connecting is apart. A statement of one's own counts with the `begin` before it.
     pub latency: LoadLatency,
     /// From the first packet to the first answer, of each session.
     pub connect: LoadLatency,
@@ -146,6 +163,46 @@ pub struct LoadReport {
     pub client: LoadClient,
     pub cancelled: bool,
     pub unavailable: Unavailable,
+}
+
+/// A load test that is under way, or that ended within the last hour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoadJob {
+    pub id: String,
+    pub connection_id: ConnectionId,
+    pub state: JobState,
+    pub progress_ratio: f64,
+    pub message: String,
+    pub started_at: Option<DateTime<Utc>>,
+    /// What was measured so far; once it is over, all of it. Nothing in the first second.
+    pub report_so_far: Option<LoadReport>,
+    /// Once it failed.
+    pub error: Option<Problem>,
+}
+
+impl LoadJob {
+    /// `None`: a job of another kind.
+    pub fn of(job: Job) -> Option<Self> {
+        let Job { id, kind, connection_id, state, progress_ratio, message, started_at, .. } = job;
+        if kind != Job::LOAD {
+            return None;
+        }
+        let done = match job.result {
+            Some(JobResult::Load(report)) => Some(report),
+            _ => None,
+        };
+        Some(Self {
+            id,
+            connection_id: connection_id?,
+            state,
+            progress_ratio,
+            message,
+            started_at,
+            report_so_far: done.or(job.report_so_far),
+            error: job.error,
+        })
+    }
 }
 
 /// A load test with the one before it on the same connection, and its like through the pooler (or around it).

@@ -22,7 +22,7 @@ pub(crate) async fn run(target: &Target, limits: &Limits) -> TestResult {
 }
 
 /// Tests and keeps the session open for who has more to ask.
-pub(crate) async fn open<'a>(target: &'a Target, limits: &'a Limits) -> (TestResult, Option<Session<'a>>) {
+pub(crate) async fn open(target: &Target, limits: &Limits) -> (TestResult, Option<Session>) {
     let checked_at = common::time::whole_micros(Utc::now());
     let mut trace = Trace::begin();
     let deadline = trace.started + limits.connect;
@@ -65,12 +65,12 @@ pub(crate) async fn open<'a>(target: &'a Target, limits: &'a Limits) -> (TestRes
 }
 
 /// Fills in what the server says of itself. The test has passed already; what is missing is said to be.
-async fn about<'a>(
-    session: Session<'a>,
+async fn about(
+    session: Session,
     target: &Target,
     deadline: Instant,
     result: &mut TestResult,
-) -> Option<Session<'a>> {
+) -> Option<Session> {
     match session.ask(ABOUT, deadline).await {
         Ok(answer) => {
             let row = answer.first();

@@ -1,6 +1,12 @@
 //! One session on a monitored database: opened phase by phase, asked, and closed without a trace.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{Phase, Phases, TestError, test_result::TlsInfo, time::millis};
 use egress::{
@@ -48,10 +54,10 @@ impl Trace {
     }
 }
 
-/// A session that is signed in.
-pub(crate) struct Session<'a> {
-    target: &'a Target,
-    limits: &'a Limits,
+/// A session that is signed in. It owns what it needs, so that it can be kept.
+pub(crate) struct Session {
+    target: Arc<Target>,
+    limits: Limits,
     peer: Peer,
     /// Whether what is said is encrypted.
     encrypted: bool,
@@ -61,13 +67,17 @@ pub(crate) struct Session<'a> {
     greeting: Greeting,
     /// The parameter that the server reported.
     pub(crate) server_version: Option<String>,
+    /// How often the server was waited for.
+    round_trips: AtomicU32,
+    /// The server's platform has no way to see whether we are still there.
+    pub(crate) cannot_look: AtomicBool,
 }
 
-impl<'a> Session<'a> {
+impl Session {
     /// DNS, TCP, TLS and sign-in, all before `deadline`. What was reached is in `trace`, also after a failure.
     pub(crate) async fn open(
-        target: &'a Target,
-        limits: &'a Limits,
+        target: &Target,
+        limits: &Limits,
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Self, Box<TestError>> {
@@ -114,15 +124,35 @@ impl<'a> Session<'a> {
                 tracing::debug!(%error, "a session on a monitored database ended");
             }
         }));
-        Ok(Self { target, limits, peer, encrypted, client, driver, greeting, server_version })
+        Ok(Self {
+            target: Arc::new(target.clone()),
+            limits: limits.clone(),
+            peer,
+            encrypted,
+            client,
+            driver,
+            greeting,
+            server_version,
+            round_trips: AtomicU32::new(0),
+            cannot_look: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn scene(&self) -> Scene<'_> {
-        Scene::new(self.target, self.limits, self.encrypted)
+        Scene::new(&self.target, &self.limits, self.encrypted)
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        self.limits
+        &self.limits
+    }
+
+    /// How often the server was waited for since sign-in.
+    pub(crate) fn round_trips(&self) -> u32 {
+        self.round_trips.load(Ordering::Relaxed)
     }
 
     pub(crate) fn greeting(&self) -> &Greeting {
@@ -138,6 +168,7 @@ impl<'a> Session<'a> {
 
     /// One message of the simple protocol.
     pub(crate) async fn ask(&self, sql: &str, deadline: Instant) -> Result<Answer, Box<TestError>> {
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
         match timeout_at(deadline, self.client.simple_query(sql)).await {
             Ok(Ok(answer)) => Ok(Answer(answer)),
             Ok(Err(error)) => Err(Box::new(words::postgres_error(&error, Phase::Query, &self.scene()))),
@@ -152,6 +183,7 @@ impl<'a> Session<'a> {
         messages: &[String],
         deadline: Instant,
     ) -> Vec<Result<Answer, AskError>> {
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
         let mut streams = Vec::with_capacity(messages.len());
         for sql in messages {
             // Sends at once and returns before the answer.

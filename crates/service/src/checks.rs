@@ -8,14 +8,14 @@ use std::{
 
 use common::{
     ConnectionId, Latency, Problem, Reason, TestResult,
-    job::Job,
+    job::{Job, JobResult},
     test_result::{AllRegions, ConnectTimes, MAX_ROUNDS, Phases, RegionResult},
 };
 use futures::{StreamExt, stream};
 
 use crate::{
     Permission, Principal, Service, failure,
-    jobs::Progress,
+    jobs::{About, Outcome},
     patience::{PATIENCE, within_patience},
     recording, targets,
 };
@@ -115,14 +115,22 @@ pub async fn all_regions(service: &Service, who: &Principal) -> Result<AllRegion
     let targets = targets::all(service).await?;
     let patience = if targets.len() <= INLINE_TESTS { PATIENCE } else { Duration::ZERO };
     let testing = service.clone();
-    let job = service.0.jobs.start("all-regions", move |progress: Progress| async move {
-        test_all(testing, targets, |done, total| {
+    let about = About { kind: Job::ALL_REGIONS, connection_id: None };
+    let job = service.0.jobs.start(about, move |progress, stop| async move {
+        let tests = test_all(testing, targets, |done, total| {
             progress.report(done, total, format!("{done} of {total} tested"));
-        })
-        .await
+        });
+        match stop.run_until_cancelled(tests).await {
+            Some(Ok(all)) => {
+                let message = format!("{} tested, {} reached", all.tested, all.ok);
+                Outcome::Done(JobResult::AllRegions(all), message)
+            }
+            Some(Err(problem)) => Outcome::Failed(problem),
+            None => Outcome::Cancelled(None),
+        }
     });
     match service.0.jobs.wait(job, patience).await {
-        Job { result: Some(result), .. } => Ok(AllRegionsAnswer::Done(result)),
+        Job { result: Some(JobResult::AllRegions(result)), .. } => Ok(AllRegionsAnswer::Done(result)),
         Job { error: Some(problem), .. } => Err(problem),
         job => Ok(AllRegionsAnswer::Job(Box::new(job))),
     }

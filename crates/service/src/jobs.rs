@@ -12,9 +12,9 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::{
-    Problem,
-    job::{Job, JobState},
-    test_result::AllRegions,
+    ConnectionId, Problem,
+    job::{Job, JobResult, JobState},
+    load::LoadReport,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +37,7 @@ pub async fn cancel(service: &Service, who: &Principal, id: &str) -> Result<Job,
     service.0.jobs.cancel(id).ok_or_else(no_such_job)
 }
 
-fn no_such_job() -> Problem {
+pub(crate) fn no_such_job() -> Problem {
     Problem::not_found("There is no such job.").with_hint("Jobs can be read for an hour after their end.")
 }
 
@@ -55,6 +55,22 @@ struct Entry {
     over: CancellationToken,
 }
 
+/// What a job is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) kind: &'static str,
+    pub(crate) connection_id: Option<ConnectionId>,
+}
+
+/// How a job ended.
+pub(crate) enum Outcome {
+    /// With its result and a line about it.
+    Done(JobResult, String),
+    /// Asked to stop; with what was measured until then.
+    Cancelled(Option<JobResult>),
+    Failed(Problem),
+}
+
 /// What a job says of itself while it runs.
 pub(crate) struct Progress {
     jobs: Jobs,
@@ -68,6 +84,15 @@ impl Progress {
             job.message = message;
         });
     }
+
+    /// How far a load test is, and what it has measured.
+    pub(crate) fn report_load(&self, ratio: f64, message: String, report: LoadReport) {
+        self.jobs.change(&self.id, |job| {
+            job.progress_ratio = ratio;
+            job.message = message;
+            job.report_so_far = Some(report);
+        });
+    }
 }
 
 impl Jobs {
@@ -75,47 +100,49 @@ impl Jobs {
         Self { clock, entries: Arc::default() }
     }
 
-    /// Starts `work`, or answers the job of this kind that is under way: the same work twice helps nobody.
-    pub(crate) fn start<F>(&self, kind: &str, work: impl FnOnce(Progress) -> F) -> Job
+    /// Starts `work`, or answers the job of the same kind about the same connection that is under way: the same work
+    /// twice helps nobody. `work` ends soon after its token is cancelled.
+    pub(crate) fn start<F>(&self, about: About, work: impl FnOnce(Progress, CancellationToken) -> F) -> Job
     where
-        F: Future<Output = Result<AllRegions, Problem>> + Send + 'static,
+        F: Future<Output = Outcome> + Send + 'static,
     {
         let cancel = CancellationToken::new();
         let job = {
             let mut entries = self.entries();
             let now = self.clock.now();
             forget_old(&mut entries, now);
-            if let Some(entry) =
-                entries.values().find(|entry| entry.job.kind == kind && !entry.job.state.is_over())
-            {
-                return entry.job.clone();
+            if let Some(running) = find_running(&entries, about) {
+                return running;
             }
             let job = Job {
                 id: uuid::Uuid::now_v7().to_string(),
-                kind: kind.to_owned(),
+                kind: about.kind.to_owned(),
+                connection_id: about.connection_id,
                 state: JobState::Running,
                 progress_ratio: 0.0,
                 message: "Started".to_owned(),
                 started_at: Some(now),
                 finished_at: None,
                 result: None,
+                report_so_far: None,
                 error: None,
             };
             let (cancel, over) = (cancel.clone(), CancellationToken::new());
             entries.insert(job.id.clone(), Entry { job: job.clone(), cancel, over });
             job
         };
-        let work = work(Progress { jobs: self.clone(), id: job.id.clone() });
+        let work = work(Progress { jobs: self.clone(), id: job.id.clone() }, cancel);
         let (jobs, id) = (self.clone(), job.id.clone());
         tokio::spawn(async move {
             let mut ended = Ended { jobs, id, outcome: None };
-            ended.outcome = Some(match cancel.run_until_cancelled(work).await {
-                Some(Ok(result)) => Outcome::Done(result),
-                Some(Err(problem)) => Outcome::Failed(problem),
-                None => Outcome::Cancelled,
-            });
+            ended.outcome = Some(work.await);
         });
         job
+    }
+
+    /// The job that is under way.
+    pub(crate) fn running(&self, about: About) -> Option<Job> {
+        find_running(&self.entries(), about)
     }
 
     /// The job when it is over, or as it stands after `limit`.
@@ -131,11 +158,11 @@ impl Jobs {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, id: &str) -> Option<Job> {
+    pub(crate) fn get(&self, id: &str) -> Option<Job> {
         self.entries().get(id).map(|entry| entry.job.clone())
     }
 
-    fn cancel(&self, id: &str) -> Option<Job> {
+    pub(crate) fn cancel(&self, id: &str) -> Option<Job> {
         let entries = self.entries();
         let entry = entries.get(id)?;
         entry.cancel.cancel();
@@ -150,6 +177,12 @@ impl Jobs {
     }
 }
 
+fn find_running(entries: &BTreeMap<String, Entry>, about: About) -> Option<Job> {
+    let mut jobs = entries.values().map(|entry| &entry.job);
+    let is_it = |job: &&Job| job.kind == about.kind && job.connection_id == about.connection_id;
+    jobs.find(|job| is_it(job) && !job.state.is_over()).cloned()
+}
+
 fn forget_old(entries: &mut BTreeMap<String, Entry>, now: DateTime<Utc>) {
     entries.retain(|_, entry| entry.job.finished_at.is_none_or(|at| now - at < KEPT));
     // By id, which is by time: the oldest first.
@@ -158,12 +191,6 @@ fn forget_old(entries: &mut BTreeMap<String, Entry>, now: DateTime<Utc>) {
     for id in over.iter().take(over.len().saturating_sub(MOST_KEPT)) {
         entries.remove(id);
     }
-}
-
-enum Outcome {
-    Done(AllRegions),
-    Failed(Problem),
-    Cancelled,
 }
 
 /// Writes down how a job ended, also when its work panicked.
@@ -179,16 +206,18 @@ impl Drop for Ended {
         let outcome = self.outcome.take();
         self.jobs.change(&self.id, |job| {
             job.finished_at = Some(now);
+            job.report_so_far = None;
             match outcome {
-                Some(Outcome::Done(result)) => {
+                Some(Outcome::Done(result, message)) => {
                     job.state = JobState::Done;
                     job.progress_ratio = 1.0;
-                    job.message = format!("{} tested, {} reached", result.tested, result.ok);
+                    job.message = message;
                     job.result = Some(result);
                 }
-                Some(Outcome::Cancelled) => {
+                Some(Outcome::Cancelled(result)) => {
                     job.state = JobState::Cancelled;
                     job.message = "Cancelled".to_owned();
+                    job.result = result;
                 }
                 Some(Outcome::Failed(problem)) => {
                     job.state = JobState::Failed;
@@ -209,10 +238,25 @@ impl Drop for Ended {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
+    use common::test_result::AllRegions;
+
     use super::*;
 
-    fn nothing_tested() -> AllRegions {
-        AllRegions { tested: 0, ok: 0, regions: Vec::new(), duration_ms: 0.0 }
+    const TEST_ALL: About = About { kind: Job::ALL_REGIONS, connection_id: None };
+
+    fn nothing_tested() -> JobResult {
+        JobResult::AllRegions(AllRegions { tested: 0, ok: 0, regions: Vec::new(), duration_ms: 0.0 })
+    }
+
+    fn done() -> std::future::Ready<Outcome> {
+        ready(Outcome::Done(nothing_tested(), "0 tested".to_owned()))
+    }
+
+    async fn until_cancelled(_: Progress, stop: CancellationToken) -> Outcome {
+        stop.cancelled().await;
+        Outcome::Cancelled(None)
     }
 
     async fn ended(jobs: &Jobs, id: &str) -> Job {
@@ -224,33 +268,39 @@ mod tests {
     #[tokio::test]
     async fn a_job_reports_and_keeps_its_result() {
         let jobs = Jobs::new(Clock::system());
-        let job = jobs.start("all-regions", |progress| async move {
+        let job = jobs.start(TEST_ALL, |progress, _| {
             progress.report(1, 2, "1 of 2".to_owned());
-            Ok(nothing_tested())
+            done()
         });
         assert_eq!(job.state, JobState::Running);
         let over = ended(&jobs, &job.id).await;
         assert_eq!((over.state, over.progress_ratio), (JobState::Done, 1.0));
-        assert_eq!(over.result, Some(nothing_tested()));
+        assert_eq!((over.result, over.message.as_str()), (Some(nothing_tested()), "0 tested"));
     }
 
     #[tokio::test]
     async fn a_second_start_joins_the_one_under_way_and_cancel_ends_it() {
         let jobs = Jobs::new(Clock::system());
-        let first = jobs.start("all-regions", |_| std::future::pending());
-        let second = jobs.start("all-regions", |_| std::future::pending());
+        let first = jobs.start(TEST_ALL, until_cancelled);
+        let second = jobs.start(TEST_ALL, |_, _| pending());
         assert_eq!(first.id, second.id);
+        let of_one = About { kind: Job::LOAD, connection_id: Some(ConnectionId(1)) };
+        assert!(jobs.running(of_one).is_none());
+        let other = jobs.start(of_one, until_cancelled);
+        assert_ne!(first.id, other.id);
+        assert_eq!(jobs.running(of_one).map(|job| job.id), Some(other.id));
         jobs.cancel(&first.id).unwrap();
         assert_eq!(ended(&jobs, &first.id).await.state, JobState::Cancelled);
+        assert!(jobs.running(TEST_ALL).is_none());
     }
 
     #[tokio::test]
     async fn the_oldest_results_make_room_for_new_ones() {
         let jobs = Jobs::new(Clock::system());
-        let first = jobs.start("all-regions", |_| async { Ok(nothing_tested()) });
+        let first = jobs.start(TEST_ALL, |_, _| done());
         ended(&jobs, &first.id).await;
         for _ in 0..=MOST_KEPT {
-            let job = jobs.start("all-regions", |_| async { Ok(nothing_tested()) });
+            let job = jobs.start(TEST_ALL, |_, _| done());
             ended(&jobs, &job.id).await;
         }
         assert!(jobs.get(&first.id).is_none());
@@ -259,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_failed_job() {
         let jobs = Jobs::new(Clock::system());
-        let job = jobs.start("all-regions", |_| async { panic!("on purpose") });
+        let job = jobs.start(TEST_ALL, |_, _| async { panic!("on purpose") });
         assert_eq!(ended(&jobs, &job.id).await.state, JobState::Failed);
     }
 }

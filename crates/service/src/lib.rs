@@ -17,6 +17,7 @@ pub mod findings;
 mod guests;
 pub mod health;
 pub mod jobs;
+pub mod load;
 mod patience;
 mod principal;
 mod rate_limit;

@@ -1,15 +1,38 @@
-//! `bench`: measurements of what was built.
+//! `bench`: measurements of what was built, each printed beside the number to reach.
 
-use super::build;
+use super::{build, setup};
+use crate::plan::Plan;
 use crate::stop::{Outcome, Stop};
+use crate::{debian, run};
 
 /// By name; without a name, all there are.
-pub(crate) fn run(names: &[String]) -> Outcome {
-    match names.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] | ["web"] => {
-            say!("web: sizes of a release build of the page\n");
-            build::run(true)
-        }
-        _ => Err(Stop::new("usage: cargo xtask bench [web]")),
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    match arguments.split_first() {
+        None => web().and_then(|()| measure("probe", &[])),
+        Some((name, [])) if name == "web" => web(),
+        Some((name, parts)) if name == "probe" => measure("probe", parts),
+        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …]]")),
     }
+}
+
+fn web() -> Outcome {
+    say!("web: sizes of a release build of the page\n");
+    build::run(true)
+}
+
+/// Runs a part of the crate `bench`, built in release mode.
+fn measure(name: &str, parts: &[String]) -> Outcome {
+    let mut plan = Plan::default();
+    setup::for_a_build(&mut plan);
+    debian::add_pgbouncer(&mut plan);
+    debian::add_pgbench(&mut plan);
+    plan.step("benchmarks", |line| {
+        line.doing("building in release mode");
+        run::logged(run::cargo().args(["build", "--release", "--package", "bench"]), "build-bench")
+    });
+    plan.run()?;
+    say!("");
+    let mut bench = run::cargo();
+    bench.args(["run", "--quiet", "--release", "--package", "bench", "--", name]).args(parts);
+    run::shown(&mut bench)
 }

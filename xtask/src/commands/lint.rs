@@ -10,7 +10,9 @@ use crate::run;
 use crate::stop::{Outcome, Stop};
 use crate::{node_packages, tools};
 
-pub(crate) const NATIVE: [&str; 3] = ["--workspace", "--exclude", "frontend"];
+/// Benchmarks are built when they are asked for, and checked apart.
+pub(crate) const NATIVE: [&str; 5] = ["--workspace", "--exclude", "frontend", "--exclude", "bench"];
+const BENCHMARKS: [&str; 2] = ["--package", "bench"];
 const BROWSER: [&str; 9] = [
     "--package",
     "app",
@@ -69,6 +71,9 @@ pub(crate) fn add_lint(plan: &mut Plan) {
     plan.check("Clippy, server", |line| {
         clippy(line, run::cargo().arg("clippy").args(NATIVE).arg("--all-targets"), "clippy-server")
     });
+    plan.check("Clippy, benchmarks", |line| {
+        clippy(line, run::cargo().arg("clippy").args(BENCHMARKS), "clippy-bench")
+    });
     plan.check("Clippy, browser", |line| {
         clippy(line, run::cargo().arg("clippy").args(BROWSER), "clippy-browser")
     });
@@ -78,6 +83,10 @@ fn add_types(plan: &mut Plan) {
     plan.check("types, server", |line| {
         line.doing("cargo check");
         run::logged(run::cargo().arg("check").args(NATIVE).arg("--all-targets"), "check-server")
+    });
+    plan.check("types, benchmarks", |line| {
+        line.doing("cargo check");
+        run::logged(run::cargo().arg("check").args(BENCHMARKS), "check-bench")
     });
     plan.check("types, browser", |line| {
         line.doing("cargo check");

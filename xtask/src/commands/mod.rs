@@ -24,7 +24,7 @@ cargo xtask <command>
   format                   format all Rust
   typecheck                compile without building
   check                    formatting, lint and types, without tests
-  bench [web]              measurements (web: sizes of the page)
+  bench [web | probe …]    measurements beside the numbers to reach (web: sizes of the page; probe: asking databases)
   setup-env                write .env from .env.example, if there is none
   check-env                find lines of .env that the dashboard would not know
   migrate                  bring the dashboard's own database to this release

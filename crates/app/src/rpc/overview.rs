@@ -10,7 +10,7 @@ use common::{
     connection::{LatencySummary, ListQuery},
     database::{ConnectionCounts, FindingCounts, LatencyPercentiles},
     health::{HealthStatus, Severity},
-    job::{Job, JobState},
+    job::{Job, JobResult, JobState},
     test_result::AllRegions,
 };
 use leptos::prelude::*;
@@ -186,7 +186,11 @@ impl From<AllRegions> for Tested {
 
 impl From<Job> for TestJob {
     fn from(Job { id, state, progress_ratio, message, result, error, .. }: Job) -> Self {
-        Self { id, state, progress_ratio, message, tested: result.map(Tested::from), problem: error }
+        let tested = match result {
+            Some(JobResult::AllRegions(all)) => Some(all.into()),
+            Some(JobResult::Load(_)) | None => None,
+        };
+        Self { id, state, progress_ratio, message, tested, problem: error }
     }
 }
 

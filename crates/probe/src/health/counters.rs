@@ -153,7 +153,7 @@ impl Interval {
 }
 
 /// Only the counters, for the first of two readings. What cannot be read is left to the second, which says why.
-pub(super) async fn read(session: &Session<'_>, deadline: Instant) -> Option<Counters> {
+pub(super) async fn read(session: &Session, deadline: Instant) -> Option<Counters> {
     let mut answers = transaction::read(session, &[DATABASE, WAL], deadline).await.into_iter();
     let database = answers.next()?.ok()?;
     let wal = answers.next()?.ok();

@@ -42,6 +42,8 @@ pub struct HealthReading {
     pub memory: Option<Memory>,
     /// The connect of this reading, as a test.
     pub test: TestResult,
+    /// How often the reading waited for the server, once the session was there.
+    pub round_trips: u32,
 }
 
 pub(crate) async fn run(
@@ -54,21 +56,44 @@ pub(crate) async fn run(
     let Some(session) = session else {
         return HealthReading::of_failed(test);
     };
+    let taken = Box::pin(take(&session, None, test, previous, two_readings)).await;
+    if taken.lost {
+        session.abandon().await;
+    } else {
+        session.close().await;
+    }
+    taken.reading
+}
 
+/// A reading, and what it says of the session that it was taken on.
+pub(crate) struct Taken {
+    pub(crate) reading: HealthReading,
+    /// For the next reading on the same session.
+    pub(crate) known: Option<Known>,
+    /// The session broke, or is still busy with what was not answered in time.
+    pub(crate) lost: bool,
+}
+
+/// Reads the health on a session that is there already. What is `known` of the server from an earlier reading on it
+/// saves a round trip; that it still holds is looked at with the rest.
+pub(crate) async fn take(
+    session: &Session,
+    known: Option<&Known>,
+    test: TestResult,
+    previous: Option<&Memory>,
+    two_readings: bool,
+) -> Taken {
+    let (target, limits) = (session.target(), session.limits());
+    let asked_before = session.round_trips();
     let mut earlier = None;
     if two_readings {
         // In transactions of their own: nobody sleeps in a transaction on somebody else's server.
-        earlier = counters::read(&session, Instant::now() + limits.health).await;
+        earlier = counters::read(session, Instant::now() + limits.health).await;
         sleep(limits.between_readings).await;
     }
     let since = Instant::now();
     let deadline = since + limits.health;
-    let first = First::take(&session, target, deadline).await;
-    let known = first.known(target);
-    let asks = ask_all(&known);
-    let queries: Vec<&str> = asks.iter().filter_map(|(_, ask)| ask.query()).collect();
-    let (reading, answers, mut ended) =
-        Box::pin(Reading::take(&session, first, &known, &queries, deadline)).await;
+    let Asked { known, asks, answers, reading, mut ended } = Box::pin(ask(session, known, deadline)).await;
 
     let mut memory = previous.cloned().unwrap_or_default();
     let identity = reading.database_identity();
@@ -94,7 +119,7 @@ pub(crate) async fn run(
     };
     let mut checks = judge_all(asks, answers, &mut context);
     if ended.is_none() {
-        let slow = memory.slow.measure(&session, checks::SLOW, &mut context, deadline);
+        let slow = memory.slow.measure(session, checks::SLOW, &mut context, deadline);
         ended = Box::pin(slow).await;
     }
     checks.extend(memory.slow.checks(checks::SLOW, now));
@@ -104,9 +129,12 @@ pub(crate) async fn run(
         ended::Ended::Lost(error) => words::postgres_error(&error, Phase::Query, &session.scene()),
         ended::Ended::Timeout => words::health_timeout(&session.scene()),
     });
-    hang_up(session, lost.is_some()).await;
+    let round_trips = session.round_trips() - asked_before;
+    let learned = reading.known.is_ok().then_some(known);
     if let (Some(error), true) = (&lost, reading.is_empty()) {
-        return HealthReading { health: down(&test, Some(error.clone()), duration_ms), memory: None, test };
+        let health = down(&test, Some(error.clone()), duration_ms);
+        let reading = HealthReading { health, memory: None, test, round_trips };
+        return Taken { reading, known: None, lost: true };
     }
 
     let (status, score) = checks::verdict(&checks);
@@ -129,10 +157,54 @@ pub(crate) async fn run(
         checks,
         statements: reading.statements,
         changes: Vec::new(),
-        error: lost,
+        error: lost.clone(),
         unavailable,
     };
-    HealthReading { health, memory: Some(memory), test }
+    Taken {
+        reading: HealthReading { health, memory: Some(memory), test, round_trips },
+        known: learned,
+        lost: lost.is_some(),
+    }
+}
+
+/// What was asked of a server, and what it answered.
+struct Asked {
+    known: Known,
+    asks: Vec<(&'static Check, Ask)>,
+    /// To the asks that are queries, in order.
+    answers: Vec<Result<Answer, Reason>>,
+    reading: Reading,
+    ended: Option<ended::Ended>,
+}
+
+/// Asks everything of the fast tier. Which questions those are depends on what is known of the server: that is asked
+/// first, or, where an earlier reading has told it, together with the rest. Has it changed so that other questions
+/// belong to it (a standby was promoted, a right was granted), they are asked.
+async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Asked {
+    let target = session.target();
+    if let Some(known) = known {
+        let asks = ask_all(known);
+        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), deadline)).await;
+        let (reading, answers, ended) = taken;
+        let now = reading.known(target);
+        let asks_now = ask_all(&now);
+        if queries(&asks) == queries(&asks_now) {
+            return Asked { known: now, asks: asks_now, answers, reading, ended };
+        }
+        if ended.is_some() {
+            return Asked { known: now, asks, answers, reading, ended };
+        }
+    }
+    let first = First::take(session, target, deadline).await;
+    let known = first.known(target);
+    let asks = ask_all(&known);
+    let (reading, answers, ended) =
+        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), deadline)).await;
+    Asked { known, asks, answers, reading, ended }
+}
+
+fn queries<'a>(asks: &'a [(&'static Check, Ask)]) -> Vec<&'a str> {
+    asks.iter().filter_map(|(_, ask)| ask.query()).collect()
 }
 
 /// What each check of the fast tier asks this server.
@@ -162,19 +234,11 @@ fn judge_all(
     checks.collect()
 }
 
-async fn hang_up(session: Session<'_>, lost: bool) {
-    if lost {
-        session.abandon().await;
-    } else {
-        session.close().await;
-    }
-}
-
 impl HealthReading {
     /// What a failed test says of the health.
     pub fn of_failed(test: TestResult) -> Self {
         let health = down(&test, test.error.clone(), test.total_ms);
-        Self { health, memory: None, test }
+        Self { health, memory: None, test, round_trips: 0 }
     }
 }
 

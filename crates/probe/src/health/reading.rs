@@ -1,5 +1,5 @@
-//! What is asked of the server at every health reading, each query beside its row type: two round trips, and a third
-//! for statements.
+//! What is asked of the server at every health reading, each query beside its row type: two round trips (one, where an
+//! earlier reading on the same session has told who the server is), and another for statements.
 //!
 //! Only catalog views whose cost does not grow with the number of relations, but for the database's size, which
 //! comes last.
@@ -128,11 +128,16 @@ pub(super) struct First {
 }
 
 impl First {
+    const QUERIES: [&str; 4] = [known::ABOUT, IDENTITY, statements::PRELOADED, statements::EXTENSION];
+
     /// Who the server is and who we are there: what the rest of the reading depends on.
-    pub(super) async fn take(session: &Session<'_>, target: &Target, deadline: Instant) -> Self {
-        let queries = [known::ABOUT, IDENTITY, statements::PRELOADED, statements::EXTENSION];
-        let answers = transaction::read(session, &queries, deadline).await;
+    pub(super) async fn take(session: &Session, target: &Target, deadline: Instant) -> Self {
+        let answers = transaction::read(session, &Self::QUERIES, deadline).await;
         let mut sorter = Sorter { answers: answers.into_iter(), user: target.username.clone(), ended: None };
+        Self::sort(&mut sorter, target)
+    }
+
+    fn sort(sorter: &mut Sorter, target: &Target) -> Self {
         let known = sorter.row(|row| Some(Known::from_row(row).as_login(&target.username)));
         if let Ok(known) = &known {
             sorter.user = known.user().to_owned();
@@ -142,7 +147,7 @@ impl First {
         let preloaded = sorter.next().ok();
         let known = known.map(|known| known.with_preloaded(preloaded.as_ref()));
         let extension = sorter.next().map(|answer| statements::Extension::from_answer(&answer));
-        Self { known, identity, extension, ended: sorter.ended }
+        Self { known, identity, extension, ended: sorter.ended.take() }
     }
 
     /// What is known, or next to nothing.
@@ -152,20 +157,28 @@ impl First {
 }
 
 impl Reading {
-    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) beside it.
+    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) beside it. Without a
+    /// `first`, that is asked in the same round trip.
     pub(super) async fn take(
-        session: &Session<'_>,
-        first: First,
+        session: &Session,
+        first: Option<First>,
         known: &Known,
         more: &[&str],
         deadline: Instant,
     ) -> (Self, Vec<Result<Answer, Reason>>, Option<Ended>) {
-        let mut queries =
-            vec![ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION, SIZE];
+        let mut queries = Vec::new();
+        if first.is_none() {
+            queries.extend(First::QUERIES);
+        }
+        queries.extend([ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION, SIZE]);
         queries.extend(more);
         let answers = transaction::read(session, &queries, deadline).await;
-        let mut sorter =
-            Sorter { answers: answers.into_iter(), user: known.user().to_owned(), ended: first.ended };
+        let mut sorter = Sorter { answers: answers.into_iter(), user: known.user().to_owned(), ended: None };
+        let first = match first {
+            Some(first) => first,
+            None => First::sort(&mut sorter, session.target()),
+        };
+        sorter.ended = first.ended;
         let activity = sorter.row(|row| Some(Activity::from_row(row)));
         let mut counters = sorter.row(Counters::from_row);
         let wal = sorter.next().map(|answer| counters::wal_bytes(&answer));
@@ -185,9 +198,10 @@ impl Reading {
         if let (Ok(counters), Ok(bytes)) = (&mut counters, &wal) {
             counters.wal_bytes = *bytes;
         }
+        let who = first.known.as_ref().unwrap_or(known);
         let statements = match first.extension {
             Ok(extension) if ended.is_none() => {
-                let (statements, lost) = statements::read(session, &extension, known, deadline).await;
+                let (statements, lost) = statements::read(session, &extension, who, deadline).await;
                 ended = lost;
                 statements
             }
@@ -207,6 +221,11 @@ impl Reading {
             statements,
         };
         (reading, more, ended)
+    }
+
+    /// What is known of the server, or next to nothing.
+    pub(super) fn known(&self, target: &Target) -> Known {
+        self.known.clone().unwrap_or_else(|_| Known::of(&target.username))
     }
 
     /// Which database this is: the cluster's identifier and the database's oid.

@@ -47,7 +47,7 @@ impl SlowTier {
     /// Measures what is due, the longest ago first, until the budget is spent or the session is lost.
     pub(super) async fn measure(
         &mut self,
-        session: &Session<'_>,
+        session: &Session,
         checks: &[&'static Check],
         context: &mut Context<'_>,
         deadline: Instant,

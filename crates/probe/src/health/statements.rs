@@ -145,7 +145,7 @@ pub(super) fn missing(reason: Reason) -> Statements {
 }
 
 pub(super) async fn read(
-    session: &Session<'_>,
+    session: &Session,
     extension: &Extension,
     known: &Known,
     deadline: Instant,

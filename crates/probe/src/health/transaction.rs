@@ -4,6 +4,8 @@
 //! first; each message begins by going back to it, so that an error ends only its own query: the next one finds a
 //! transaction that works. Through a pooler in transaction mode all of it is one transaction on one server session.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::Instant;
 
 use crate::{
@@ -13,34 +15,61 @@ use crate::{
 
 /// Settings are local to the transaction: a pooled session goes back as it came. With only `pg_catalog` to look in,
 /// nobody's function of the same name is called by mistake.
-fn begin(session: &Session<'_>) -> String {
+fn begin(session: &Session) -> String {
     let limits = session.limits();
     format!(
         "begin read only; \
          set local statement_timeout = {}; \
          set local lock_timeout = {}; \
-         set local idle_in_transaction_session_timeout = 30000; \
+         set local idle_in_transaction_session_timeout = {idle}; \
          set local search_path = pg_catalog; \
          set local jit = off; \
          savepoint before",
         limits.statement.as_millis().max(1),
         limits.lock.as_millis().max(1),
+        // All messages are sent at once: nothing of ours ever waits in a transaction, unless we are gone.
+        idle = limits.statement.as_millis().max(1),
     )
+}
+
+/// How often the server looks whether we are still there while it works for us: killed or cut off, we cannot cancel.
+const STILL_THERE: &str =
+    "set local client_connection_check_interval = '2s'; release savepoint before; savepoint before";
+
+/// From version 14. Some platforms refuse it, which the next message takes back as it does any error.
+fn can_look_whether_we_are_there(session: &Session) -> bool {
+    let major = session.server_version.as_deref().and_then(|version| {
+        version.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse::<u32>().ok())
+    });
+    major.is_some_and(|major| major >= 14) && !session.cannot_look.load(Ordering::Relaxed)
 }
 
 /// The answers, in order.
 pub(super) async fn read(
-    session: &Session<'_>,
+    session: &Session,
     queries: &[&str],
     deadline: Instant,
 ) -> Vec<Result<Answer, AskError>> {
     let mut messages = vec![begin(session)];
+    let looks = can_look_whether_we_are_there(session);
+    if looks {
+        messages.push(STILL_THERE.to_owned());
+    }
     messages.extend(queries.iter().map(|sql| format!("rollback to savepoint before; {sql}")));
     messages.push("rollback".to_owned());
     let mut answers = session.ask_all(&messages, deadline).await;
     answers.pop();
+    let begun = answers.remove(0);
+    if looks
+        && let Err(AskError::Server(error)) = answers.remove(0)
+        && begun.is_ok()
+        && !error.is_closed()
+    {
+        // Asked again and again, it would be an error in the server's log each time.
+        session.cannot_look.store(true, Ordering::Relaxed);
+    }
     // Without a transaction every query fails for want of it; the first tells why there is none.
-    if let (Err(error), Some(first)) = (answers.remove(0), answers.first_mut()) {
+    if let (Err(error), Some(first)) = (begun, answers.first_mut()) {
         *first = Err(error);
     }
     answers

@@ -1,0 +1,42 @@
+//! Benchmarks against the numbers of the design. What holds time is a ratio against a peer in the same run; a number that
+//! is not reached is printed as a miss.
+//!
+//! Run by `cargo xtask bench NAME`, which builds it in release mode. Everything is real: servers from `testkit`, pgbench
+//! and libpq from PostgreSQL's own packages. Linux only: what a server process costs is read from `/proc`.
+// It prints for a living, and a benchmark that cannot go on stops.
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
+
+mod cpu;
+mod numbers;
+mod peer;
+mod probe;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "bench", about = "Benchmarks against the numbers of the design")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Asking monitored databases: `select 1`, connecting, the health check, the open-loop load test.
+    Probe {
+        /// Only the parts whose names contain one of these: select-1, connect, health, open-loop.
+        parts: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let reached = match arguments.what {
+        What::Probe { parts } => probe::run(&parts),
+    };
+    // A miss is printed, not failed: what was measured on one machine breaks no build.
+    println!("\n{}", if reached { "every number was reached" } else { "not every number was reached" });
+    ExitCode::SUCCESS
+}

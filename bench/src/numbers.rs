@@ -1,0 +1,24 @@
+//! What was measured beside what was to be reached.
+
+use std::fmt::Display;
+
+/// Prints one number, and answers whether it was reached.
+pub(crate) fn at_least(what: &str, ratio: f64, goal: f64, how: impl Display) -> bool {
+    verdict(what, format!("{ratio:.2} ×"), ratio >= goal, format!("at least {goal:.2} ×"), how)
+}
+
+pub(crate) fn at_most(what: &str, value: f64, unit: &str, goal: f64, how: impl Display) -> bool {
+    verdict(what, format!("{value:.2} {unit}"), value <= goal, format!("at most {goal} {unit}"), how)
+}
+
+fn verdict(what: &str, value: String, reached: bool, goal: String, how: impl Display) -> bool {
+    let word = if reached { "reached" } else { "MISSED " };
+    println!("{word}  {what}: {value} ({goal})\n         {how}");
+    reached
+}
+
+/// The middle of several rounds: one that something else disturbed does not count.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
