@@ -4,8 +4,10 @@
 use std::{env, fmt::Write as _, fs, path::Path, process};
 
 /// Variant and file name in `node_modules/lucide-static/icons`.
-const ICONS: [(&str, &str); 28] = [
+const ICONS: [(&str, &str); 36] = [
     ("ArrowLeft", "arrow-left"),
+    ("ArrowRight", "arrow-right"),
+    ("Bolt", "zap"),
     ("Book", "book-open"),
     ("Busy", "loader-circle"),
     ("Check", "check"),
@@ -16,23 +18,29 @@ const ICONS: [(&str, &str); 28] = [
     ("Copy", "copy"),
     ("Database", "database"),
     ("Delete", "trash-2"),
-    ("Edit", "pencil"),
     ("Filter", "list-filter"),
     ("Gauge", "gauge"),
+    ("HardDrive", "hard-drive"),
     ("HeartPulse", "heart-pulse"),
+    ("History", "history"),
     ("Info", "info"),
+    ("Key", "key-round"),
     ("Lock", "lock"),
     ("LockOpen", "lock-open"),
     ("Minus", "minus"),
+    ("Network", "network"),
     ("Overview", "layout-dashboard"),
     ("Pin", "map-pin"),
     ("Plus", "plus"),
+    ("Puzzle", "puzzle"),
     ("Refresh", "refresh-cw"),
     ("Search", "search"),
     ("Server", "server"),
+    ("Sliders", "sliders-horizontal"),
     ("Stop", "square"),
     ("Theme", "contrast"),
     ("Undo", "undo-2"),
+    ("User", "user"),
 ];
 
 fn main() {

@@ -1,6 +1,6 @@
 //! What came of a form that was posted without JavaScript, on its way back into the same page.
 
-use common::{ConnectionDraft, Latency, Problem, RequestSecret, job::Job};
+use common::{ConnectionDraft, Latency, LoadDraft, Problem, RequestSecret, job::Job};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub struct FormOutcome {
     pub latency: Option<Latency>,
     /// The rounds of the latency test, as they were typed.
     pub rounds: Option<String>,
+    /// The load test, as it was typed.
+    pub load: Option<LoadDraft>,
     /// The test of all connections that was started: how far it is. Its results are left out.
     pub job: Option<Job>,
 }

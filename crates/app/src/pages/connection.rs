@@ -11,13 +11,14 @@ mod header;
 mod health;
 mod last_test;
 mod latency;
+mod load;
 mod recent;
 mod server_facts;
 mod statements;
 mod tabs;
 mod words;
 
-pub use self::health::HealthPage;
+pub use self::{health::HealthPage, load::LoadPage};
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use common::{
-    ConnectionDraft, ConnectionId, Problem, ProblemCode, RequestSecret,
+    ConnectionDraft, ConnectionId, LoadDraft, Problem, ProblemCode, RequestSecret,
     test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
     text,
 };
@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use service::{
     Service,
     checks::{self, AllRegionsAnswer},
-    connections, health,
+    connections, health, load,
 };
 
 use super::{
@@ -70,6 +70,17 @@ impl Form {
         self.text("version").and_then(|version| version.parse().ok())
     }
 
+    fn load_draft(&self) -> LoadDraft {
+        let text = |name: &str| self.typed(name, String::new());
+        LoadDraft {
+            connections: text("connections"),
+            duration_s: text("duration_s"),
+            rate_per_s: text("rate_per_s"),
+            ramp_s: text("ramp_s"),
+            statement: text("statement"),
+        }
+    }
+
     fn draft(&self) -> ConnectionDraft {
         let blank = ConnectionDraft::default();
         ConnectionDraft {
@@ -103,6 +114,7 @@ enum Place {
     New,
     Connection(ConnectionId),
     Health(ConnectionId),
+    Load(ConnectionId),
     /// The page of a connection that was just added or changed: it says what came of that.
     Created(ConnectionId),
     Saved(ConnectionId),
@@ -117,6 +129,7 @@ impl Place {
             Self::New => "/connections/new".to_owned(),
             Self::Connection(id) => format!("/connections/{id}"),
             Self::Health(id) => format!("/connections/{id}/health"),
+            Self::Load(id) => format!("/connections/{id}/load"),
             Self::Created(id) => format!("/connections/{id}?created=1"),
             Self::Saved(id) => format!("/connections/{id}?saved=1"),
             Self::Edit(id) => format!("/connections/{id}/edit"),
@@ -232,6 +245,41 @@ pub(super) async fn read_health(
     let from_overview = form.text("page") == Some("overview");
     let place = if from_overview { Place::Connection(id) } else { Place::Health(id) };
     answer(page, read, place, place).await
+}
+
+/// The page that follows shows how far the test is, and has a link that looks again.
+pub(super) async fn start_load(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+    form: Form,
+) -> Response {
+    let draft = form.load_draft();
+    let started = match draft.parse() {
+        Ok(request) => load::start(&service, &who, id, request).await,
+        Err(fields) => Err(Problem::validation(fields)),
+    };
+    let place = Place::Load(id);
+    match started {
+        Ok(_) => place.redirect(),
+        Err(problem) => {
+            let status = status_of(&problem);
+            let refused = FormOutcome::refused(ConnectionDraft::default(), problem);
+            page.render(&place.uri(), Some(FormOutcome { load: Some(draft), ..refused }), status).await
+        }
+    }
+}
+
+pub(super) async fn cancel_load(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+    form: Form,
+) -> Response {
+    let cancelled = load::cancel(&service, &who, form.text("job").unwrap_or_default()).await;
+    answer(page, cancelled, Place::Load(id), Place::Load(id)).await
 }
 
 pub(super) async fn delete(

@@ -82,6 +82,8 @@ fn forms() -> Router<AppState> {
         .route("/connections/{id}/test", post(forms::test))
         .route("/connections/{id}/latency", post(forms::latency))
         .route("/connections/{id}/health", post(forms::read_health))
+        .route("/connections/{id}/load", post(forms::start_load))
+        .route("/connections/{id}/load/cancel", post(forms::cancel_load))
         .route("/test-all", post(forms::test_all))
         .route("/theme", post(forms::theme))
 }

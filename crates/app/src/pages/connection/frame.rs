@@ -6,11 +6,7 @@ use common::{Connection, ConnectionId, Health, Problem};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{
-    detail::Detail,
-    header::Header,
-    tabs::{Tab, Tabs},
-};
+use super::{detail::Detail, header::Header, tabs::Tab};
 use crate::{
     components::{ProblemNotice, Skeleton},
     outcome::FormOutcome,

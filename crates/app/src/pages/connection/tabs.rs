@@ -12,15 +12,17 @@ use super::{
 pub(super) enum Tab {
     Overview,
     Health,
+    Load,
 }
 
 impl Tab {
-    const ALL: [Self; 2] = [Self::Overview, Self::Health];
+    const ALL: [Self; 3] = [Self::Overview, Self::Health, Self::Load];
 
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Health => "Health",
+            Self::Load => "Load test",
         }
     }
 
@@ -28,6 +30,7 @@ impl Tab {
         match self {
             Self::Overview => format!("/connections/{id}"),
             Self::Health => format!("/connections/{id}/health"),
+            Self::Load => format!("/connections/{id}/load"),
         }
     }
 }
