@@ -131,6 +131,7 @@ pub struct Connection {
     pub check_interval_s: i32,
     pub paused: bool,
     pub let_sleep: bool,
+    /// Whether statements that are not the dashboard's own may be planned and run there.
     pub allow_statements: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,

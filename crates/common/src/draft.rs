@@ -36,6 +36,8 @@ pub struct ConnectionDraft {
     pub check_interval_s: String,
     pub paused: bool,
     pub let_sleep: bool,
+    /// Statements that are not the dashboard's own may be planned and run there.
+    pub allow_statements: bool,
     /// The version that the person saw.
     pub version: Option<i32>,
 }
@@ -61,6 +63,7 @@ impl Default for ConnectionDraft {
             check_interval_s: "60".to_owned(),
             paused: false,
             let_sleep: false,
+            allow_statements: false,
             version: None,
         }
     }
@@ -95,6 +98,7 @@ pub struct ConnectionInput {
     pub check_interval_s: i32,
     pub paused: bool,
     pub let_sleep: bool,
+    pub allow_statements: bool,
     /// The version that the change was made from.
     pub version: Option<i32>,
     /// Whether to test at once after a create.
@@ -157,6 +161,7 @@ impl ConnectionDraft {
             check_interval_s: connection.check_interval_s.to_string(),
             paused: connection.paused,
             let_sleep: connection.let_sleep,
+            allow_statements: connection.allow_statements,
             version: Some(connection.version),
         }
     }
@@ -222,6 +227,7 @@ impl ConnectionDraft {
                 check_interval_s: check_interval_s.unwrap_or(60),
                 paused: self.paused,
                 let_sleep: self.let_sleep,
+                allow_statements: self.allow_statements,
                 version: self.version,
                 test: true,
             }),
@@ -284,15 +290,13 @@ impl JsonReader {
                 .map_or(defaults.check_interval_s, |seconds| seconds.to_string()),
             paused: self.flag("paused").unwrap_or(false),
             let_sleep: self.flag("let_sleep").unwrap_or(false),
+            allow_statements: self.flag("allow_statements").unwrap_or(false),
             version: self.version(),
         };
         let test = self.flag("test").unwrap_or(true);
         self.refuse_later("ssl_cert", "Client certificates are not offered yet. Leave this out.");
         self.refuse_later("ssl_key", "Client certificates are not offered yet. Leave this out.");
         self.refuse_later("pinned", "Pinning is not offered yet. Leave this out.");
-        if self.flag("allow_statements") == Some(true) {
-            self.fault("allow_statements", "not_offered", "Statements of one's own are not offered yet.");
-        }
         (draft, test)
     }
 
@@ -418,14 +422,13 @@ mod tests {
     fn what_a_later_release_brings_is_refused_on_its_field() {
         let errors =
             errors_of(json!({"host": "h", "database_name": "d", "username": "u", "ssl_mode": "verify-ca",
-            "ssl_key": "x", "ssl_cert": "x", "pinned": ["ab"], "allow_statements": true}));
+            "ssl_key": "x", "ssl_cert": "x", "pinned": ["ab"]}));
         assert_eq!(
             errors,
             [
                 pair("ssl_cert", "not_offered"),
                 pair("ssl_key", "not_offered"),
                 pair("pinned", "not_offered"),
-                pair("allow_statements", "not_offered"),
                 pair("ssl_mode", "not_offered"),
             ]
         );

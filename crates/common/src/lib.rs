@@ -19,6 +19,7 @@ pub mod problem;
 pub mod secret;
 pub mod setup;
 pub mod ssl_mode;
+pub mod statements;
 pub mod test_result;
 pub mod text;
 pub mod time;

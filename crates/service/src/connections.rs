@@ -224,6 +224,7 @@ fn fingerprint(service: &Service, input: &ConnectionInput) -> [u8; 32] {
         check_interval_s,
         paused,
         let_sleep,
+        allow_statements,
         version,
         test,
     } = input;
@@ -233,7 +234,8 @@ fn fingerprint(service: &Service, input: &ConnectionInput) -> [u8; 32] {
     };
     // Several, because there is no JSON of so large a tuple.
     let where_to = (name, host, port, database_name, username, password, ssl_mode, ssl_root_cert);
-    let about = (region, cloud_provider, place, tags, notes, check_interval_s, paused, let_sleep);
+    let about =
+        (region, cloud_provider, place, tags, notes, check_interval_s, paused, let_sleep, allow_statements);
     let fields = serde_json::to_vec(&(where_to, about, version, test)).map(Zeroizing::new);
     service.store().digest(fields.as_deref().map(Vec::as_slice).unwrap_or_default())
 }

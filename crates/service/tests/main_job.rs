@@ -59,6 +59,7 @@ impl Dashboard {
             check_interval_s: 60,
             paused: false,
             let_sleep: false,
+            allow_statements: false,
             version: None,
             test: true,
         }

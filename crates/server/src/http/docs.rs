@@ -82,6 +82,10 @@ pub(super) struct NewConnection {
     /// For databases that scale to zero: do not keep it awake.
     #[schema(default = false)]
     let_sleep: Option<bool>,
+    /// Whether EXPLAIN and custom load statements may be sent there. Planning runs code: leave it off for logins that
+    /// can write.
+    #[schema(default = false)]
+    allow_statements: Option<bool>,
     /// On replacing: the version that the change was made from.
     #[schema(minimum = 1)]
     version: Option<i32>,

@@ -91,6 +91,7 @@ impl Form {
             remove_password: self.ticked("remove_password"),
             paused: self.ticked("paused"),
             let_sleep: self.ticked("let_sleep"),
+            allow_statements: self.ticked("allow_statements"),
             version: self.version(),
         }
     }

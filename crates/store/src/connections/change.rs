@@ -28,14 +28,18 @@ set version = version + 1, place_approximate = false, (",
     ") = row (",
     fields::values!(),
     ")
-where id = $1 and version = $23 and deleted_at is null"
+where id = $1 and version = $24 and deleted_at is null"
 );
 /// What was measured at another place says nothing of this one, nor does what is being measured there right now;
-/// the raw history stays.
+/// the raw history stays, but for statements: under the same ids the other database has others.
 const FORGET_LATEST: &str = "
 with moved as (update dashboard.connections set address_version = version where id = $1),
     gone as (delete from dashboard.latest_tests where connection_id = $1),
-    sick as (delete from dashboard.latest_health where connection_id = $1)
+    sick as (delete from dashboard.latest_health where connection_id = $1),
+    counted as (delete from dashboard.statement_snapshots where connection_id = $1),
+    said as (delete from dashboard.statement_texts where connection_id = $1),
+    between as (delete from dashboard.statement_intervals where connection_id = $1),
+    spent as (delete from dashboard.statement_deltas where connection_id = $1)
 delete from dashboard.finding_spans where connection_id = $1";
 
 /// A connection as it is stored now, without its secret: what a guard compares a change with.

@@ -26,7 +26,9 @@ const OVERDUE: &str = "
 select id from dashboard.connections where deleted_at <= $1 order by id limit 50 for update skip locked";
 const PURGE_CHECKS: &str = "delete from dashboard.checks where connection_id = any ($1)";
 const PURGE_SAMPLES: &str = "delete from dashboard.health_samples where connection_id = any ($1)";
-/// Latest readings, findings and idempotency keys go by cascade.
+const PURGE_INTERVALS: &str = "delete from dashboard.statement_intervals where connection_id = any ($1)";
+const PURGE_DELTAS: &str = "delete from dashboard.statement_deltas where connection_id = any ($1)";
+/// Latest readings, statements' texts, findings and idempotency keys go by cascade.
 const PURGE: &str = "delete from dashboard.connections where id = any ($1)";
 const FORGET_KEYS: &str = "delete from dashboard.idempotency_keys where created_at < $1";
 
@@ -113,7 +115,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(0);
         }
-        for statement in [PURGE_CHECKS, PURGE_SAMPLES, PURGE] {
+        for statement in [PURGE_CHECKS, PURGE_SAMPLES, PURGE_INTERVALS, PURGE_DELTAS, PURGE] {
             session::sweep(&transaction, statement, &[(&ids, Type::INT8_ARRAY)]).await?;
         }
         commit(transaction).await?;

@@ -10,7 +10,7 @@ use super::naming::{name_key, search_text};
 /// $1 is the id; the columns are those of [`columns`] in the same order, from $2 on.
 macro_rules! values {
     () => {
-        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22"
+        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23"
     };
 }
 
@@ -18,7 +18,7 @@ macro_rules! columns {
     () => {
         "updated_at, name, name_key, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
     region, cloud_provider, latitude, longitude, tags, tag_keys, notes, check_interval_s, paused, let_sleep,
-    search_text"
+    search_text, allow_statements"
     };
 }
 
@@ -92,6 +92,7 @@ impl<'a> Fields<'a> {
             (&input.paused, Type::BOOL),
             (&input.let_sleep, Type::BOOL),
             (&self.search_text, Type::TEXT),
+            (&input.allow_statements, Type::BOOL),
         ]
     }
 }

@@ -30,7 +30,7 @@ macro_rules! connection_columns {
             "c.id, c.version, c.name, c.host, c.port, c.database_name, c.username,
     c.password_token is not null as has_password, c.ssl_mode, c.ssl_root_cert, c.region, c.cloud_provider,
     c.latitude, c.longitude, c.place_approximate, c.tags, c.notes, c.check_interval_s, c.paused, c.let_sleep,
-    c.created_at, c.updated_at, ",
+    c.allow_statements, c.created_at, c.updated_at, ",
             crate::connections::rows::status_sql!(),
             " as status, t.result as test_result, t.checked_at as tested_at, t.p50_us, t.p95_us, t.latency_at,
     h.status as health_status, h.score as health_score, h.headline as health_headline"
@@ -81,7 +81,7 @@ pub(super) fn connection(row: &Row, now: DateTime<Utc>) -> Result<Connection, St
         check_interval_s: row.try_get("check_interval_s")?,
         paused: row.try_get("paused")?,
         let_sleep: row.try_get("let_sleep")?,
-        allow_statements: false,
+        allow_statements: row.try_get("allow_statements")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
         status: status(row)?,

@@ -25,6 +25,7 @@ async fn every_field_comes_back_as_it_went() {
     full.check_interval_s = "15".to_owned();
     full.paused = true;
     full.let_sleep = true;
+    full.allow_statements = true;
     let input = full.parse().unwrap();
     let id = fixture.store.insert(&input, None, now()).await.unwrap();
     let stored = fixture.store.get(id, now()).await.unwrap();
@@ -39,6 +40,7 @@ async fn every_field_comes_back_as_it_went() {
     );
     assert_eq!((stored.tags, stored.notes), (input.tags, full.notes));
     assert_eq!((stored.check_interval_s, stored.paused, stored.let_sleep), (15, true, true));
+    assert!(stored.allow_statements);
     assert_eq!((stored.created_at, stored.updated_at), (now(), now()));
     assert_eq!((stored.has_password, stored.last_check, stored.health), (false, None, None));
     for missing in ["last_check", "health", "latency"] {

@@ -140,6 +140,7 @@ pub(super) fn EncryptionPanel(draft: ConnectionDraft, errors: Errors) -> impl In
 /// Where the database is, how often it is checked, and what people say of it.
 #[component]
 pub(super) fn PlacePanel(draft: ConnectionDraft, errors: Errors) -> impl IntoView {
+    let allows_statements = draft.allow_statements;
     let has_place = !draft.latitude.is_empty() || !draft.longitude.is_empty();
     let place_is_wrong = move || errors.of("latitude").is_some() || errors.of("longitude").is_some();
     view! {
@@ -174,6 +175,14 @@ pub(super) fn PlacePanel(draft: ConnectionDraft, errors: Errors) -> impl IntoVie
                         placeholder="53.35" hint="Degrees, north is positive."/>
                     <TextField errors field="longitude" value=draft.longitude width="w6" inputmode="decimal"
                         placeholder="-6.26" hint="Degrees, east is positive."/>
+                </div>
+            </details>
+            <details class="more" open=allows_statements>
+                <summary>"Advanced"<span class="muted">" EXPLAIN and load tests with statements of yours"</span></summary>
+                <div class="more__body checks">
+                    <CheckField field="allow_statements" checked=allows_statements
+                        label="Let the dashboard plan and run statements of yours"
+                        hint="EXPLAIN and custom load statements. Planning runs code: leave it off for logins that can write."/>
                 </div>
             </details>
         </section>

@@ -29,6 +29,7 @@ pub(super) fn draft(form: &HtmlFormElement) -> Option<ConnectionDraft> {
         check_interval_s: text("check_interval_s"),
         paused: entries.has("paused"),
         let_sleep: entries.has("let_sleep"),
+        allow_statements: entries.has("allow_statements"),
         version: text("version").parse().ok(),
     })
 }

@@ -175,6 +175,7 @@ fn differences(stored: &ConnectionDraft, mine: &ConnectionDraft) -> Vec<(&'stati
         ("check_interval_s", stored.check_interval_s.clone(), mine.check_interval_s.clone()),
         ("paused", yes_no(stored.paused), yes_no(mine.paused)),
         ("let_sleep", yes_no(stored.let_sleep), yes_no(mine.let_sleep)),
+        ("allow_statements", yes_no(stored.allow_statements), yes_no(mine.allow_statements)),
     ];
     let shown =
         |text: String| if text.is_empty() { "–".to_owned() } else { common::text::clean(&text, 120) };

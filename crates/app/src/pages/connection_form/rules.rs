@@ -51,6 +51,7 @@ pub(super) fn label(field: &str) -> &str {
         "check_interval_s" => "Check every",
         "paused" => "Paused",
         "let_sleep" => "Let it sleep",
+        "allow_statements" => "Statements of yours",
         other => other,
     }
 }
