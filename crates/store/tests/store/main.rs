@@ -9,4 +9,5 @@ mod list;
 mod opening;
 mod secrets;
 mod size;
+mod statements;
 mod support;
