@@ -147,9 +147,9 @@ pub struct LoadReport {
     /// Requests without an answer, or with an error as their answer. Of a test with a rate also those that fell due and
     /// found no free session to the end.
     pub failed: u64,
-    /// Attempts to open a session that failed.
-    pub connect_failed: u64,
-    /// By kind, as in tests: of requests and of connecting together.
+    /// Sessions that could not be opened, and those that ended by themselves between two requests.
+    pub sessions_failed: u64,
+    /// By kind, as in tests: of requests and of sessions together.
     pub errors: BTreeMap<TestErrorKind, u64>,
     /// The first failure in words; where no request was sent at all, why the test could not begin.
     pub error: Option<TestError>,

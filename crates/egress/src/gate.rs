@@ -69,6 +69,8 @@ pub struct Greeting {
 pub enum Traffic {
     /// 1 MiB in a message and 8 MiB in the session: a stranger's answers to our few questions.
     Bounded,
+    /// 1 MiB in a message, and as many as are asked for: a stranger's answers to the many questions of a load test.
+    BoundedMessages,
     /// As much as is asked for: the dashboard's own database, whose sessions live long.
     Unbounded,
 }
@@ -140,7 +142,11 @@ impl Follower {
 
     fn count(&mut self, bytes: usize) -> Result<(), Violation> {
         self.total = self.total.saturating_add(bytes);
-        let max = if self.stage == Stage::SignedIn { MAX_SESSION_BYTES } else { MAX_SIGN_IN_BYTES };
+        let max = match (self.stage, self.traffic) {
+            (Stage::SignedIn, Traffic::BoundedMessages) => usize::MAX,
+            (Stage::SignedIn, _) => MAX_SESSION_BYTES,
+            (Stage::First | Stage::SigningIn, _) => MAX_SIGN_IN_BYTES,
+        };
         // A long error is ended by its own rule, with its words.
         let long_error = self.header_seen == 5 && self.header[0] == b'E' && self.length > MAX_ERROR;
         if self.total > max && !long_error { Err(Violation::TooMuch) } else { Ok(()) }

@@ -15,6 +15,7 @@ mod connect_test;
 mod health;
 mod latency;
 mod limits;
+mod load;
 mod measured;
 mod pooler;
 mod rows;
@@ -25,10 +26,15 @@ pub mod stats;
 mod target;
 mod words;
 
-use common::{Latency, TestResult};
+use common::{
+    Latency, TestResult,
+    load::{LoadReport, LoadRequest},
+};
+use tokio_util::sync::CancellationToken;
 
 pub use health::{HealthReading, Memory};
 pub use limits::Limits;
+pub use load::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};
 pub use target::Target;
 
 /// Asks databases. Cheap to clone; holds no sessions.
@@ -66,5 +72,32 @@ impl Prober {
         two_readings: bool,
     ) -> HealthReading {
         Box::pin(health::run(target, previous, two_readings, &self.limits)).await
+    }
+
+    /// Asks whether a load test may begin: the target must have enough free sessions, and a statement of somebody's own
+    /// must be fit to be run there. `request` is valid.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub async fn load_admission(
+        &self,
+        target: &Target,
+        request: &LoadRequest,
+    ) -> Result<LoadAdmission, LoadRefusal> {
+        Box::pin(load::admission(target, request, &self.limits)).await
+    }
+
+    /// Runs a load test that was admitted just now. `progress` is called with what was measured after each second. When
+    /// `stop` is cancelled the test ends within seconds, and the report is what was measured until then. No session is
+    /// left when it returns.
+    pub async fn load(
+        &self,
+        target: &Target,
+        request: &LoadRequest,
+        admitted: LoadAdmission,
+        stop: &CancellationToken,
+        progress: impl FnMut(LoadReport) + Send,
+    ) -> LoadReport {
+        Box::pin(load::run(target, request, admitted, &self.limits, stop, progress)).await
     }
 }

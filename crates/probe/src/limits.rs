@@ -21,6 +21,11 @@ pub struct Limits {
     pub between_readings: Duration,
     /// For the cancel of what still runs when a limit is reached.
     pub cancel: Duration,
+    /// One request of a load test, before its session is given up. Longer than `statement`, so that the server's own
+    /// limit comes first.
+    pub load_request: Duration,
+    /// After the end of a load test, for answers that are still to come.
+    pub load_drain: Duration,
 }
 
 impl Default for Limits {
@@ -34,6 +39,8 @@ impl Default for Limits {
             lock: Duration::from_secs(1),
             between_readings: Duration::from_secs(1),
             cancel: Duration::from_secs(1),
+            load_request: Duration::from_secs(10),
+            load_drain: Duration::from_secs(5),
         }
     }
 }

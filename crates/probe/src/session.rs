@@ -242,7 +242,7 @@ async fn collect(stream: tokio_postgres::SimpleQueryStream) -> Result<Answer, to
     stream.try_collect().await.map(Answer)
 }
 
-fn config(target: &Target) -> tokio_postgres::Config {
+pub(crate) fn config(target: &Target) -> tokio_postgres::Config {
     let mut config = tokio_postgres::Config::new();
     config.user(&target.username).dbname(&target.database_name).application_name(APPLICATION_NAME);
     if let Some(password) = &target.password {

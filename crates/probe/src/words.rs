@@ -105,6 +105,19 @@ pub(crate) fn health_timeout(scene: &Scene<'_>) -> TestError {
     )
 }
 
+/// A request of a load test was given up.
+pub(crate) fn load_timeout(scene: &Scene<'_>) -> TestError {
+    error(
+        TestErrorKind::Timeout,
+        Phase::Query,
+        format!(
+            "A request had no answer within {}, or none at the end of the test.",
+            seconds(scene.limits.load_request)
+        ),
+        "The server cannot keep up with this load, or it stalled. Try fewer sessions or a lower rate.",
+    )
+}
+
 /// What `tokio-postgres` reports, during sign-in or a query.
 pub(crate) fn postgres_error(failure: &tokio_postgres::Error, phase: Phase, scene: &Scene<'_>) -> TestError {
     if let Some(db) = failure.as_db_error() {
@@ -239,7 +252,7 @@ pub(crate) fn not_postgres(seen: &str, phase: Phase, scene: &Scene<'_>) -> TestE
     )
 }
 
-fn closed(phase: Phase, scene: &Scene<'_>) -> TestError {
+pub(crate) fn closed(phase: Phase, scene: &Scene<'_>) -> TestError {
     let (message, hint) = match phase {
         Phase::Query => (
             "The server closed the session before it answered.".to_owned(),

@@ -7,6 +7,7 @@
 mod certificates;
 mod failures;
 mod health;
+mod load;
 mod matrix;
 mod pooler;
 

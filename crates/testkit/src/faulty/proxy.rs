@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 /// Forwards 127.0.0.1 and its own port to a port of 127.0.0.1, until it is told otherwise or dropped.
 #[derive(Debug)]
@@ -21,7 +22,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    stalled: bool,
+    /// Since when nothing passes.
+    stalled: Option<Instant>,
+    pauses: Vec<(Instant, Instant)>,
+    answers: Vec<Instant>,
     ending: bool,
     accepted: usize,
     open: Vec<TcpStream>,
@@ -61,12 +65,27 @@ impl Proxy {
 
     /// From now on no byte passes, in either direction; connections stay open, and new ones are accepted.
     pub fn stall(&self) {
-        self.shared.state.lock().unwrap().stalled = true;
+        self.shared.state.lock().unwrap().stalled.get_or_insert_with(Instant::now);
     }
 
     pub fn resume(&self) {
-        self.shared.state.lock().unwrap().stalled = false;
+        {
+            let mut state = self.shared.state.lock().unwrap();
+            if let Some(since) = state.stalled.take() {
+                state.pauses.push((since, Instant::now()));
+            }
+        }
         self.shared.changed.notify_all();
+    }
+
+    /// From when to when nothing passed, of every stall that is over.
+    pub fn pauses(&self) -> Vec<(Instant, Instant)> {
+        self.shared.state.lock().unwrap().pauses.clone()
+    }
+
+    /// When something was passed on from the server, in order.
+    pub fn answers(&self) -> Vec<Instant> {
+        self.shared.state.lock().unwrap().answers.clone()
     }
 
     /// Ends all connections that are open; new ones pass.
@@ -82,23 +101,26 @@ impl Shared {
         // a proxy that adds delays of its own would blur what tests measure
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let ways = [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)];
+        let ways = [
+            (client.try_clone()?, server.try_clone()?, false),
+            (server.try_clone()?, client.try_clone()?, true),
+        ];
         {
             let mut state = self.state.lock().unwrap();
             state.accepted += 1;
             state.open.extend([client, server]);
         }
-        for (from, to) in ways {
+        for (from, to, answers) in ways {
             let shared = Arc::clone(self);
             thread::spawn(move || {
-                let _ = shared.forward(&from, &to);
+                let _ = shared.forward(&from, &to, answers);
                 let _ = to.shutdown(Shutdown::Write);
             });
         }
         Ok(())
     }
 
-    fn forward(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+    fn forward(&self, mut from: &TcpStream, mut to: &TcpStream, answers: bool) -> io::Result<()> {
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let count = from.read(&mut buffer)?;
@@ -106,7 +128,12 @@ impl Shared {
                 return Ok(());
             }
             let state = self.state.lock().unwrap();
-            drop(self.changed.wait_while(state, |state| state.stalled && !state.ending).unwrap());
+            let waiting = |state: &mut State| state.stalled.is_some() && !state.ending;
+            let mut state = self.changed.wait_while(state, waiting).unwrap();
+            if answers {
+                state.answers.push(Instant::now());
+            }
+            drop(state);
             to.write_all(&buffer[..count])?;
         }
     }
