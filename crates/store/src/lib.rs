@@ -27,6 +27,7 @@ pub use history::{
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };
+pub use history::changes::ChangeFilter;
 pub use keys::{KeyError, KeyRing};
 pub use migrate::migrate;
 pub use open::check_url;
