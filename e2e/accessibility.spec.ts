@@ -23,6 +23,23 @@ const PAGES: Visit[] = [
   },
   { title: 'connection', path: ({ up }) => `/connections/${up}` },
   { title: 'connection that is down', path: ({ down }) => `/connections/${down}` },
+  { title: 'health', path: ({ up }) => `/connections/${up}/health` },
+  { title: 'health of one that is down', path: ({ down }) => `/connections/${down}/health` },
+  { title: 'queries', path: ({ up }) => `/connections/${up}/queries` },
+  {
+    title: 'load test',
+    path: ({ up }) => `/connections/${up}/load`,
+    then: async (page) => {
+      await page.getByRole('textbox', { name: 'Seconds' }).fill('1');
+      await page.getByRole('button', { name: 'Start' }).click();
+      // The test goes on without the page: without JavaScript somebody looks again.
+      await expect(async () => {
+        await page.getByRole('link', { name: 'Look again' }).click({ timeout: 500 }).catch(() => undefined);
+        await expect(page.getByRole('heading', { name: /^Last test/ })).toBeVisible({ timeout: 500 });
+      }).toPass();
+    },
+  },
+  { title: 'changes', path: ({ up }) => `/connections/${up}/changes` },
   { title: 'edit', path: ({ up }) => `/connections/${up}/edit` },
   { title: 'delete', path: ({ up }) => `/connections/${up}/delete` },
   { title: 'no such page', path: () => '/nothing/here' },

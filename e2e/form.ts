@@ -8,7 +8,7 @@ export function field(page: Page, label: string): Locator {
   return page.getByRole('textbox', { name: new RegExp(`^${label}( \\(?required\\)?)?$`, 'i') });
 }
 
-const LABELS: Record<keyof Omit<NewConnection, 'ssl_mode'>, string> = {
+const LABELS: Record<keyof Omit<NewConnection, 'ssl_mode' | 'allow_statements'>, string> = {
   name: 'Name',
   host: 'Host',
   port: 'Port',

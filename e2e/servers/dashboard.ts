@@ -16,6 +16,8 @@ export type NewConnection = {
   username: string;
   password?: string;
   ssl_mode?: string;
+  /** Whether statements that are not the dashboard's own may be planned and run. */
+  allow_statements?: boolean;
 };
 
 /** What settings of the person or machine must not leak into the tests: an empty variable counts as not set. */

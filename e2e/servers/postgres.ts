@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, Program } from './program';
+import { runSql } from './sql';
 
 const ROOT = join(__dirname, '../..');
 
@@ -49,7 +50,7 @@ export class Postgres {
     };
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, 'not used by the tests\n');
-    run('initdb', ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', passwordFile, '-E', 'UTF8', '--no-locale', '-N']);
+    run('initdb', ['-D', data, '-U', 'postgres', '--auth-host', 'scram-sha-256', '--auth-local', 'trust', '--pwfile', passwordFile, '-E', 'UTF8', '--no-locale', '-N']);
     // The package has no psql: the databases are made in single-user mode, one statement a line.
     run('postgres', ['--single', '-D', data, 'postgres'], 'CREATE DATABASE orders\nCREATE DATABASE bare\n');
     run(
@@ -80,6 +81,13 @@ export class Postgres {
       isReady: () => accepts(port),
     });
     return new Postgres(major, port, program, folder);
+  }
+
+  /** Runs statements as the superuser, each on its own: `ALTER SYSTEM` and others refuse a transaction. */
+  async run(database: string, ...statements: string[]): Promise<void> {
+    for (const statement of statements) {
+      await runSql(join(this.folder, `.s.PGSQL.${this.port}`), database, statement);
+    }
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,8 @@
 //! What came of a form that was posted without JavaScript, on its way back into the same page.
 
-use common::{ConnectionDraft, Latency, LoadDraft, Problem, RequestSecret, job::Job};
+use common::{
+    ConnectionDraft, Latency, LoadDraft, Problem, RequestSecret, job::Job, statements::StatementPlan,
+};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,8 @@ pub struct FormOutcome {
     pub rounds: Option<String>,
     /// The load test, as it was typed.
     pub load: Option<LoadDraft>,
+    /// The plan that was asked for.
+    pub plan: Option<StatementPlan>,
     /// The test of all connections that was started: how far it is. Its results are left out.
     pub job: Option<Job>,
 }

@@ -13,7 +13,7 @@ use crate::{
     clock::provide_clock,
     components::{Icon, IconName, Logo, ToastRegion, Toasts},
     pages::{
-        connection::{ConnectionPage, HealthPage, LoadPage},
+        connection::{ChangesPage, ConnectionPage, HealthPage, LoadPage, QueriesPage},
         connection_form::{EditConnectionPage, NewConnectionPage},
         delete::DeletePage,
         not_found::NotFoundPage,
@@ -43,7 +43,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id") view={Lazy::<ConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/health") view={Lazy::<HealthPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/queries") view={Lazy::<QueriesPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/load") view={Lazy::<LoadPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/changes") view={Lazy::<ChangesPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
                 </Routes>

@@ -5,6 +5,7 @@
 //! reading may have to be taken first. After that every action sets the signals of [`detail::Detail`], so that nothing
 //! but what changed is drawn again and the focus stays.
 
+mod changes;
 mod detail;
 mod frame;
 mod header;
@@ -12,21 +13,23 @@ mod health;
 mod last_test;
 mod latency;
 mod load;
+mod queries;
 mod recent;
 mod server_facts;
 mod statements;
 mod tabs;
 mod words;
 
-pub use self::{health::HealthPage, load::LoadPage};
+pub use self::{changes::ChangesPage, health::HealthPage, load::LoadPage, queries::QueriesPage};
 
 use std::sync::Arc;
 
 use leptos::prelude::*;
 
 use self::{
-    detail::Detail, health::HealthPanel, last_test::LastTestPanel, latency::LatencyPanel,
-    recent::RecentPanel, server_facts::ServerPanel, statements::StatementsPanel, tabs::Tab,
+    changes::ChangesPanel, detail::Detail, health::HealthPanel, last_test::LastTestPanel,
+    latency::LatencyPanel, recent::RecentPanel, server_facts::ServerPanel, statements::StatementsPanel,
+    tabs::Tab,
 };
 use super::lazy::lazy_page;
 
@@ -37,13 +40,15 @@ lazy_page! {
 
 impl ConnectionPage {
     fn into_view(self) -> AnyView {
-        frame::page(Tab::Overview, self.outcome, Arc::new(|detail| view! { <Overview detail/> }.into_any()))
+        let newest = changes::load_newest();
+        let content = move |detail| view! { <Overview detail newest/> }.into_any();
+        frame::page(Tab::Overview, self.outcome, Arc::new(content))
     }
 }
 
 /// What there is to know at a glance.
 #[component]
-fn Overview(detail: Detail) -> impl IntoView {
+fn Overview(detail: Detail, newest: changes::Newest) -> impl IntoView {
     view! {
         <div class="cols cols--wide connection__cols">
             <LastTestPanel detail/>
@@ -55,6 +60,7 @@ fn Overview(detail: Detail) -> impl IntoView {
                 <RecentPanel detail/>
                 <LatencyPanel detail/>
                 <StatementsPanel detail/>
+                <ChangesPanel detail newest/>
             </div>
         </div>
     }

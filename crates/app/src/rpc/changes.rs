@@ -10,11 +10,16 @@ use crate::wire::PostJson as Json;
 
 /// What was noticed on a connection, newest first; `cursor` is the `next` of the page before.
 #[server(name = ListChanges, prefix = "/rpc", endpoint = "changes", input = Json, output = Json)]
-pub async fn changes(id: ConnectionId, cursor: Option<String>) -> Result<Page<KnownChange>, RpcError> {
+pub async fn changes(
+    id: ConnectionId,
+    cursor: Option<String>,
+    limit: Option<u32>,
+) -> Result<Page<KnownChange>, RpcError> {
     let (service, principal) = caller()?;
     let query = service::changes::ChangeQuery {
         connection_id: Some(id),
         cursor,
+        limit,
         ..service::changes::ChangeQuery::default()
     };
     service::changes::list(&service, &principal, query).await.map_err(answer)

@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, Uri, header};
 use service::{
     Service,
     checks::{self, AllRegionsAnswer},
-    connections, health, load,
+    connections, health, load, statements,
 };
 
 use super::{
@@ -115,7 +115,9 @@ enum Place {
     New,
     Connection(ConnectionId),
     Health(ConnectionId),
+    Queries(ConnectionId),
     Load(ConnectionId),
+    Changes(ConnectionId),
     /// The page of a connection that was just added or changed: it says what came of that.
     Created(ConnectionId),
     Saved(ConnectionId),
@@ -130,6 +132,8 @@ impl Place {
             Self::New => "/connections/new".to_owned(),
             Self::Connection(id) => format!("/connections/{id}"),
             Self::Health(id) => format!("/connections/{id}/health"),
+            Self::Queries(id) => format!("/connections/{id}/queries"),
+            Self::Changes(id) => format!("/connections/{id}/changes"),
             Self::Load(id) => format!("/connections/{id}/load"),
             Self::Created(id) => format!("/connections/{id}?created=1"),
             Self::Saved(id) => format!("/connections/{id}?saved=1"),
@@ -243,8 +247,12 @@ pub(super) async fn read_health(
     form: Form,
 ) -> Response {
     let read = health::read(&service, &who, id, true).await;
-    let from_overview = form.text("page") == Some("overview");
-    let place = if from_overview { Place::Connection(id) } else { Place::Health(id) };
+    let place = match form.text("page") {
+        Some("") => Place::Connection(id),
+        Some("queries") => Place::Queries(id),
+        Some("changes") => Place::Changes(id),
+        _ => Place::Health(id),
+    };
     answer(page, read, place, place).await
 }
 
@@ -281,6 +289,30 @@ pub(super) async fn cancel_load(
 ) -> Response {
     let cancelled = load::cancel(&service, &who, form.text("job").unwrap_or_default()).await;
     answer(page, cancelled, Place::Load(id), Place::Load(id)).await
+}
+
+/// A plan is not kept: its page carries it, in the order and over the range that it was asked for from.
+pub(super) async fn plan(
+    State(service): State<Service>,
+    Caller(who): Caller,
+    page: PageRequest,
+    Id(id): Id,
+    form: Form,
+) -> Response {
+    let planned = statements::plan(&service, &who, id, form.text("query_id").unwrap_or_default()).await;
+    let word = |name: &str| {
+        let typed = form.text(name).unwrap_or_default();
+        if typed.bytes().all(|byte| byte.is_ascii_alphanumeric()) { typed.to_owned() } else { String::new() }
+    };
+    let address = format!("/connections/{id}/queries?order_by={}&range={}", word("order_by"), word("range"));
+    let (outcome, status) = match planned {
+        Ok(plan) => (FormOutcome { plan: Some(plan), ..FormOutcome::default() }, StatusCode::OK),
+        Err(problem) => {
+            let status = status_of(&problem);
+            (FormOutcome::refused(ConnectionDraft::default(), problem), status)
+        }
+    };
+    page.render(&address.parse().unwrap_or_default(), Some(outcome), status).await
 }
 
 pub(super) async fn delete(

@@ -84,6 +84,7 @@ fn forms() -> Router<AppState> {
         .route("/connections/{id}/test", post(forms::test))
         .route("/connections/{id}/latency", post(forms::latency))
         .route("/connections/{id}/health", post(forms::read_health))
+        .route("/connections/{id}/plan", post(forms::plan))
         .route("/connections/{id}/load", post(forms::start_load))
         .route("/connections/{id}/load/cancel", post(forms::cancel_load))
         .route("/test-all", post(forms::test_all))

@@ -175,6 +175,48 @@ async fn tests_latency_and_health_work_by_forms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_has_a_page_for_each_tab_and_a_form_comes_back_to_the_one_it_was_on() {
+    let dashboard = Dashboard::start().await;
+    let id = dashboard.add(&untested("orders")).await["id"].clone();
+    let page = format!("/connections/{id}");
+    for tab in ["", "/health", "/queries", "/load", "/changes"] {
+        let answer = dashboard.get(&format!("{page}{tab}")).await;
+        assert_page(&answer, 200);
+        let current = format!("href=\"{page}{tab}\" aria-current=\"page\"");
+        assert!(answer.text.contains(&current), "{current} in {}", answer.text);
+        assert_page(&dashboard.get(&format!("/connections/999999{tab}")).await, 404);
+    }
+    for (from, to) in [("", ""), ("queries", "/queries"), ("changes", "/changes"), ("health", "/health")] {
+        let checked = dashboard.post_form(&format!("{page}/health"), &[("page", from)]).await;
+        assert_eq!(
+            (checked.status.as_u16(), checked.header("location")),
+            (303, format!("{page}{to}").as_str())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_load_test_keeps_what_was_typed() {
+    let dashboard = Dashboard::start().await;
+    let id = dashboard.add(&untested("orders")).await["id"].clone();
+    let typed = [("connections", "201"), ("duration_s", "long"), ("rate_per_s", ""), ("ramp_s", "0")];
+    let answer = dashboard.post_form(&format!("/connections/{id}/load"), &typed).await;
+    assert_page(&answer, 422);
+    for (field, typed) in &typed[..2] {
+        let field = answer
+            .text
+            .split(&format!("name=\"{field}\""))
+            .nth(1)
+            .and_then(|rest| rest.split('>').next())
+            .unwrap();
+        assert!(field.contains(&format!("value=\"{typed}\"")) && field.contains("aria-invalid"), "{field}");
+    }
+    assert!(answer.text.contains("Must be a number from 1 to 300"), "{}", answer.text);
+    let cancelled = dashboard.post_form(&format!("/connections/{id}/load/cancel"), &[("job", "none")]).await;
+    assert_page(&cancelled, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_test_of_many_connections_shows_how_far_it_is_without_javascript() {
     let dashboard = Dashboard::start().await;
     let silent = testkit::faulty::silent();

@@ -8,14 +8,19 @@ use leptos::prelude::*;
 
 use super::{
     detail::{AfterReading, Detail},
+    frame,
+    tabs::Tab,
     words,
 };
 use crate::components::{Bar, CodeBlock, Panel, Skeleton, Unknown};
 
 #[component]
 pub(super) fn StatementsPanel(detail: Detail) -> impl IntoView {
+    let all = move || {
+        view! { <a class="link small" href=Tab::Queries.path(detail.id) on:click=move |_| frame::hand_over(detail)>"All statements"</a> }
+    };
     view! {
-        <Panel id="statements" title="Statements" note=|| "by time spent">
+        <Panel id="statements" title="Statements" note=|| "by time spent" actions=all>
             <AfterReading detail fallback=|| view! { <div class="panel__body"><Skeleton lines=4/></div> }>
                 {move || detail.health.with(|health| match health {
                     Some(Ok(health)) if health.error.is_none() => {

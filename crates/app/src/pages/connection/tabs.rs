@@ -12,25 +12,39 @@ use super::{
 pub(super) enum Tab {
     Overview,
     Health,
+    Queries,
     Load,
+    Changes,
 }
 
 impl Tab {
-    const ALL: [Self; 3] = [Self::Overview, Self::Health, Self::Load];
+    const ALL: [Self; 5] = [Self::Overview, Self::Health, Self::Queries, Self::Load, Self::Changes];
 
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Health => "Health",
+            Self::Queries => "Queries",
             Self::Load => "Load test",
+            Self::Changes => "Changes",
+        }
+    }
+
+    /// Its name in addresses; the overview has none.
+    pub(super) fn slug(self) -> &'static str {
+        match self {
+            Self::Overview => "",
+            Self::Health => "health",
+            Self::Queries => "queries",
+            Self::Load => "load",
+            Self::Changes => "changes",
         }
     }
 
     pub(super) fn path(self, id: ConnectionId) -> String {
         match self {
             Self::Overview => format!("/connections/{id}"),
-            Self::Health => format!("/connections/{id}/health"),
-            Self::Load => format!("/connections/{id}/load"),
+            tab => format!("/connections/{id}/{}", tab.slug()),
         }
     }
 }

@@ -95,7 +95,7 @@ fn Verdict(health: Health) -> impl IntoView {
 
 /// How old the reading is.
 #[component]
-fn ReadAt(detail: Detail) -> impl IntoView {
+pub(super) fn ReadAt(detail: Detail) -> impl IntoView {
     view! {
         <AfterReading detail>
             {move || detail.health.with(|health| {
@@ -109,7 +109,7 @@ fn ReadAt(detail: Detail) -> impl IntoView {
 
 /// Reads it again, and comes back to the page that asked.
 #[component]
-fn CheckNow(detail: Detail) -> impl IntoView {
+pub(super) fn CheckNow(detail: Detail) -> impl IntoView {
     let pending = detail.check.pending();
     let check = move |event: SubmitEvent| {
         event.prevent_default();
@@ -117,11 +117,9 @@ fn CheckNow(detail: Detail) -> impl IntoView {
             detail.check.dispatch(());
         }
     };
-    let on_overview =
-        (detail.tab == Tab::Overview).then(|| view! { <input type="hidden" name="page" value="overview"/> });
     view! {
         <form method="post" action=format!("/connections/{}/health", detail.id) on:submit=check>
-            {on_overview}
+            <input type="hidden" name="page" value=detail.tab.slug()/>
             <Button label="Check now" icon=IconName::HeartPulse class="btn--small" busy=pending busy_label="Checking …"/>
         </form>
     }

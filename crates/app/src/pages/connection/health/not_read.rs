@@ -48,7 +48,7 @@ impl Advice {
 pub(super) fn NotReadPanel(setup: Advice, checks: Vec<Check>) -> impl IntoView {
     let checks = StoredValue::new(checks);
     view! {
-        <Panel id="not-read" title="Not read" note=|| "and what would mend it">
+        <Panel id="not-read" title="Not read">
             <Transition fallback=|| view! { <div class="panel__body"><Skeleton lines=3/></div> }>
                 {move || Suspend::new(async move {
                     match setup.said.await {
