@@ -114,26 +114,9 @@ impl ConnectionInput {
     /// Reads the body of `POST /api/db/connections` or `PUT …/{id}`. Wrong types, unknown fields and broken rules
     /// are told together.
     pub fn from_json(body: &Value) -> Result<Self, Vec<FieldError>> {
-        let Value::Object(object) = body else {
-            return Err(vec![FieldError::new("", "type", "The body must be a JSON object.")]);
-        };
-        let mut reader = JsonReader { object: object.clone(), errors: Vec::new() };
+        let mut reader = JsonReader::of(body)?;
         let (draft, test) = reader.read();
-        let JsonReader { object: unknown, mut errors } = reader;
-        errors.extend(unknown.keys().map(|name| {
-            let shown = crate::text::clean(name, 60);
-            FieldError::new(shown, "unknown", "There is no such field.")
-        }));
-        match draft.parse() {
-            Ok(input) if errors.is_empty() => Ok(Self { test, ..input }),
-            Ok(_) => Err(errors),
-            Err(rules) => {
-                // A field of the wrong type was left at its default: what the rules say of that is noise.
-                let told: Vec<String> = errors.iter().map(|error| error.field.clone()).collect();
-                errors.extend(rules.into_iter().filter(|rule| !told.contains(&rule.field)));
-                Err(errors)
-            }
-        }
+        reader.finish(draft.parse().map(|input| Self { test, ..input }))
     }
 }
 
@@ -260,12 +243,38 @@ impl Faults {
 }
 
 /// Takes the known fields out of a JSON object, by their types; what is left over is unknown.
-struct JsonReader {
+pub(crate) struct JsonReader {
     object: Map<String, Value>,
     errors: Vec<FieldError>,
 }
 
 impl JsonReader {
+    pub(crate) fn of(body: &Value) -> Result<Self, Vec<FieldError>> {
+        let Value::Object(object) = body else {
+            return Err(vec![FieldError::new("", "type", "The body must be a JSON object.")]);
+        };
+        Ok(Self { object: object.clone(), errors: Vec::new() })
+    }
+
+    /// What was made of the fields by their rules, unless there was more wrong: then all of it together.
+    pub(crate) fn finish<T>(self, ruled: Result<T, Vec<FieldError>>) -> Result<T, Vec<FieldError>> {
+        let Self { object: unknown, mut errors } = self;
+        errors.extend(unknown.keys().map(|name| {
+            let shown = crate::text::clean(name, 60);
+            FieldError::new(shown, "unknown", "There is no such field.")
+        }));
+        match ruled {
+            Ok(value) if errors.is_empty() => Ok(value),
+            Ok(_) => Err(errors),
+            Err(rules) => {
+                // A field of the wrong type was left at its default: what the rules say of that is noise.
+                let told: Vec<String> = errors.iter().map(|error| error.field.clone()).collect();
+                errors.extend(rules.into_iter().filter(|rule| !told.contains(&rule.field)));
+                Err(errors)
+            }
+        }
+    }
+
     fn read(&mut self) -> (ConnectionDraft, bool) {
         let defaults = ConnectionDraft::default();
         let password = self.text("password");
@@ -308,7 +317,7 @@ impl JsonReader {
         self.errors.push(FieldError::new(field, code, message));
     }
 
-    fn text(&mut self, field: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, field: &str) -> Option<String> {
         match self.take(field)? {
             Value::String(text) => Some(text),
             _ => {
@@ -318,7 +327,7 @@ impl JsonReader {
         }
     }
 
-    fn number(&mut self, field: &str) -> Option<f64> {
+    pub(crate) fn number(&mut self, field: &str) -> Option<f64> {
         let number = self.take(field)?.as_f64();
         if number.is_none() {
             self.fault(field, "type", "Must be a number.");
@@ -326,7 +335,7 @@ impl JsonReader {
         number
     }
 
-    fn integer(&mut self, field: &str) -> Option<i64> {
+    pub(crate) fn integer(&mut self, field: &str) -> Option<i64> {
         let number = self.take(field)?.as_i64();
         if number.is_none() {
             self.fault(field, "type", "Must be a whole number.");

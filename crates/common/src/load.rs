@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    ConnectionId, FieldError, Problem, TestError, TestErrorKind, Unavailable,
+    ConnectionId, FieldError, Problem, Reason, TestError, TestErrorKind, Unavailable,
+    draft::JsonReader,
     job::{Job, JobResult, JobState},
 };
 
@@ -16,6 +18,8 @@ pub const MAX_RATE_PER_S: f64 = 100_000.0;
 /// A test that takes longer than this is always a job.
 pub const INLINE_DURATION_S: f64 = 30.0;
 pub const MAX_STATEMENT: usize = 10_000;
+/// What is asked unless something else is said.
+pub const DEFAULT_STATEMENT: &str = "select 1";
 
 /// A load test as it is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +46,27 @@ impl Default for LoadRequest {
 }
 
 impl LoadRequest {
+    /// Reads the body of `POST /api/test/load/{id}`. Wrong types, unknown fields and broken rules are told together.
+    pub fn from_json(body: &Value) -> Result<Self, Vec<FieldError>> {
+        let mut reader = JsonReader::of(body)?;
+        let defaults = Self::default();
+        // What does not fit is out of range as well.
+        let connections = reader.integer("connections").map(|count| u32::try_from(count).unwrap_or(0));
+        let request = Self {
+            connections: connections.unwrap_or(defaults.connections),
+            duration_s: reader.number("duration_s").unwrap_or(defaults.duration_s),
+            rate_per_s: reader.number("rate_per_s"),
+            ramp_s: reader.number("ramp_s").unwrap_or(defaults.ramp_s),
+            statement: reader.text("statement"),
+        };
+        let ruled = request.validate().map(|()| request);
+        reader.finish(ruled)
+    }
+
+    pub fn mode(&self) -> LoadMode {
+        if self.rate_per_s.is_some() { LoadMode::Open } else { LoadMode::Closed }
+    }
+
     /// All that is out of range, together.
     pub fn validate(&self) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
@@ -82,6 +107,15 @@ pub enum LoadMode {
     Closed,
     /// Requests fall due at a rate; latency counts from when one was due, so that a stalled server shows.
     Open,
+}
+
+impl LoadMode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+        }
+    }
 }
 
 /// Times of many requests, from a histogram of three significant digits. `None` where nothing succeeded.
@@ -165,6 +199,47 @@ pub struct LoadReport {
     pub unavailable: Unavailable,
 }
 
+impl LoadReport {
+    /// Of a test that could not begin, because of `error`.
+    pub fn not_begun(
+        connection_id: ConnectionId,
+        started_at: DateTime<Utc>,
+        request: &LoadRequest,
+        error: TestError,
+    ) -> Self {
+        let unmeasured = ["latency", "connect", "client.cpu_ratio", "client.lag_p99_ms"];
+        Self {
+            connection_id,
+            started_at,
+            mode: request.mode(),
+            connections: request.connections,
+            rate_per_s: request.rate_per_s,
+            ramp_s: request.ramp_s,
+            statement: request.statement.clone().unwrap_or_else(|| DEFAULT_STATEMENT.to_owned()),
+            pooler: false,
+            duration_s: 0.0,
+            requests: 0,
+            succeeded: 0,
+            failed: 0,
+            sessions_failed: 1,
+            errors: [(error.kind, 1)].into(),
+            error: Some(error),
+            throughput_per_s: 0.0,
+            latency: LoadLatency::default(),
+            connect: LoadLatency::default(),
+            timeline: Vec::new(),
+            client: LoadClient { cpu_ratio: None, lag_p99_ms: None, limited: false, detail: None },
+            cancelled: false,
+            unavailable: unmeasured.map(|value| (value.to_owned(), Reason::new("not_measured"))).into(),
+        }
+    }
+
+    /// Whether there is anything to compare: a session was open, and was asked.
+    pub fn has_begun(&self) -> bool {
+        self.requests > 0 || !self.timeline.is_empty()
+    }
+}
+
 /// A load test that is under way, or that ended within the last hour.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -243,5 +318,25 @@ mod tests {
             wrong.validate().unwrap_err().into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["connections", "duration_s", "rate_per_s", "ramp_s", "statement"]);
         assert_eq!(LoadRequest::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_body_is_read_with_its_defaults_and_refused_with_all_that_is_wrong() {
+        use serde_json::json;
+        assert_eq!(LoadRequest::from_json(&json!({})), Ok(LoadRequest::default()));
+        let asked = json!({"connections": 2, "duration_s": 5, "rate_per_s": 10.5, "ramp_s": 1, "statement": "select 2"});
+        let request = LoadRequest::from_json(&asked).unwrap();
+        assert_eq!((request.connections, request.duration_s, request.mode()), (2, 5.0, LoadMode::Open));
+        let wrong = json!({"connections": 4_294_967_297_i64, "duration_s": "10", "threads": 4});
+        let faults: Vec<(String, String)> = LoadRequest::from_json(&wrong)
+            .unwrap_err()
+            .into_iter()
+            .map(|error| (error.field, error.code))
+            .collect();
+        let fault = |field: &str, code: &str| (field.to_owned(), code.to_owned());
+        assert_eq!(
+            faults,
+            [fault("duration_s", "type"), fault("threads", "unknown"), fault("connections", "range")]
+        );
     }
 }

@@ -78,6 +78,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    pub(crate) fn job_id(&self) -> &str {
+        &self.id
+    }
+
     pub(crate) fn report(&self, done: usize, total: usize, message: String) {
         self.jobs.change(&self.id, |job| {
             job.progress_ratio = done as f64 / total.max(1) as f64;

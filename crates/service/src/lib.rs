@@ -52,6 +52,7 @@ struct Inner {
     readings: single_flight::Flights<(targets::TargetKey, bool), common::Health>,
     rate: rate_limit::RateLimit,
     jobs: jobs::Jobs,
+    loads: load::Loads,
 }
 
 impl std::fmt::Debug for Service {
@@ -82,6 +83,7 @@ impl Service {
             readings: single_flight::Flights::default(),
             rate: rate_limit::RateLimit::new(clock.clone()),
             jobs: jobs::Jobs::new(clock.clone()),
+            loads: load::Loads::default(),
             clock,
         })))
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use common::TestResult;
+use common::{TestResult, load::LoadReport};
 
 use crate::{Service, failure, targets::TargetKey};
 
@@ -24,6 +24,15 @@ pub(crate) async fn health(service: &Service, of: &TargetKey, reading: &probe::H
     let memory = reading.memory.as_ref().and_then(|memory| serde_json::to_value(memory).ok());
     let kept = service.store().record_health(&reading.health, memory.as_ref(), of.version).await;
     if let Err(error) = kept {
+        not_kept(error);
+    }
+}
+
+/// Keeps a load test that had something to measure.
+pub(crate) async fn load(service: &Service, of: &TargetKey, report: &LoadReport) {
+    if report.has_begun()
+        && let Err(error) = service.store().record_load(report, of.version).await
+    {
         not_kept(error);
     }
 }

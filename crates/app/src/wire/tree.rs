@@ -270,6 +270,8 @@ mod tests {
         Connection, ConnectionDraft, ConnectionId, Problem, ProblemCode, TestResult,
         connection::Sort,
         database::FindingCounts,
+        job::JobState,
+        load::{LoadJob, LoadReport, LoadRequest, LoadSecond},
         test_result::{TestError, TestErrorKind},
     };
     use serde::{Serialize, de::DeserializeOwned};
@@ -299,6 +301,25 @@ mod tests {
         };
         let test = TestResult::failed(ConnectionId(7), chrono::DateTime::UNIX_EPOCH, error);
         again(&test);
+        let mut report = LoadReport::not_begun(
+            ConnectionId(7),
+            chrono::DateTime::UNIX_EPOCH,
+            &LoadRequest::default(),
+            test.error.clone().unwrap(),
+        );
+        report.timeline =
+            vec![LoadSecond { second: 0, requests: 2, failed: 1, p50_ms: Some(0.25), p99_ms: None }];
+        again(&report);
+        again(&LoadJob {
+            id: "j".to_owned(),
+            connection_id: ConnectionId(7),
+            state: JobState::Running,
+            progress_ratio: 0.5,
+            message: "m".to_owned(),
+            started_at: None,
+            report_so_far: Some(report),
+            error: None,
+        });
         again(&Ok::<_, Problem>(Some(test)));
         again(&Err::<(), _>(Problem::new(ProblemCode::StoreUnavailable, "x").with_hint("y")));
         again(&Problem::field("port", "range", "1 to 65535"));

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Phase, TestError};
+use common::{Phase, TestError, load::DEFAULT_STATEMENT};
 use egress::{
     Connected, Peer, Stream,
     gate::{AuthGate, Greeting, Traffic},
@@ -18,7 +18,7 @@ use tokio::time::{Sleep, timeout_at};
 use tokio_postgres::{Client, Connection, Error, Statement};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::question::{Asked, Question, SELECT};
+use super::question::{Asked, Question};
 use crate::{
     Limits, Target,
     rows::Answer,
@@ -152,7 +152,7 @@ impl<'a> Line<'a> {
             })?;
         let wire = Wire { connection, ended: None };
         let mut line = Self { target, limits, peer, encrypted, prepared: None, client, wire, greeting };
-        match line.within(deadline, |client| client.batch_execute(SELECT)).await {
+        match line.within(deadline, |client| client.batch_execute(DEFAULT_STATEMENT)).await {
             Ok(()) => Ok(line),
             Err(error) => {
                 line.hang_up().await;
@@ -168,7 +168,7 @@ impl<'a> Line<'a> {
         deadline: Instant,
     ) -> Result<(), Box<TestError>> {
         if matches!(question, Question::Prepared) {
-            self.prepared = Some(self.within(deadline, |client| client.prepare(SELECT)).await?);
+            self.prepared = Some(self.within(deadline, |client| client.prepare(DEFAULT_STATEMENT)).await?);
         }
         Ok(())
     }

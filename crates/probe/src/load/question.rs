@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use common::load::DEFAULT_STATEMENT;
 use tokio_postgres::{Client, Error, Statement};
 
 use crate::Limits;
@@ -16,8 +17,6 @@ pub(super) enum Question {
     /// One statement of somebody's own, read only, within the server's limits, and rolled back.
     Statement { begin: String, sql: String },
 }
-
-pub(super) const SELECT: &str = "select 1";
 
 /// One answer.
 pub(super) struct Asked {
@@ -47,7 +46,7 @@ impl Question {
         let outcome = match (self, prepared) {
             (Self::Statement { begin, sql }, _) => return transaction(client, begin, sql).await,
             (Self::Prepared, Some(statement)) => client.execute(statement, &[]).await.map(drop),
-            (Self::Prepared, None) | (Self::Simple, _) => client.batch_execute(SELECT).await,
+            (Self::Prepared, None) | (Self::Simple, _) => client.batch_execute(DEFAULT_STATEMENT).await,
         };
         let usable = outcome.as_ref().map_or_else(survives, |()| true);
         Asked { at: Instant::now(), outcome, usable }

@@ -8,13 +8,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use common::{
     Reason, TestError, Unavailable,
-    load::{LoadLatency, LoadMode, LoadReport, LoadRequest, LoadSecond},
+    load::{DEFAULT_STATEMENT, LoadLatency, LoadReport, LoadRequest, LoadSecond},
 };
 
 use super::{
     LoadAdmission,
     client::{self, CpuTime},
-    question,
     tally::Counts,
 };
 use crate::Target;
@@ -172,11 +171,11 @@ impl<'a> Sum<'a> {
         LoadReport {
             connection_id: self.target.connection_id,
             started_at: self.started_at,
-            mode: if self.request.rate_per_s.is_some() { LoadMode::Open } else { LoadMode::Closed },
+            mode: self.request.mode(),
             connections: self.request.connections,
             rate_per_s: self.request.rate_per_s,
             ramp_s: self.request.ramp_s,
-            statement: self.request.statement.clone().unwrap_or_else(|| question::SELECT.to_owned()),
+            statement: self.request.statement.clone().unwrap_or_else(|| DEFAULT_STATEMENT.to_owned()),
             pooler: self.admission.pooler,
             duration_s: (duration_s * 1000.0).round() / 1000.0,
             requests: succeeded + failed,

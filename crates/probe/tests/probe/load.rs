@@ -471,13 +471,13 @@ async fn through_pgbouncer_in_transaction_mode_everything_works_and_nothing_is_l
             .setting("default_pool_size", "3");
         let bouncer = bouncer.start().await;
         let through = Target { port: bouncer.port(), ..target(&cluster) };
-        for request in [closed(8, 1.0), open(8, 1.0, 200.0)] {
+        for request in [closed(4, 1.0), open(4, 1.0, 200.0)] {
             let report = run(&through, &request).await;
             assert!(report.succeeded > 0 && report.pooler, "{report:#?}");
             assert_eq!((report.failed, report.sessions_failed), (0, 0), "{report:#?}\n{}", bouncer.log());
         }
         let through = Target { port: bouncer.port(), ..tester };
-        let request = LoadRequest { statement: Some("select n from t".to_owned()), ..closed(8, 1.0) };
+        let request = LoadRequest { statement: Some("select n from t".to_owned()), ..closed(4, 1.0) };
         let report = run(&through, &request).await;
         assert!(report.succeeded > 0, "{report:#?}");
         assert_eq!((report.failed, report.sessions_failed), (0, 0), "{report:#?}\n{}", bouncer.log());

@@ -94,6 +94,30 @@ pub(super) struct NewConnection {
     test: Option<bool>,
 }
 
+// Read by `common::LoadRequest::from_json`; this is only its description.
+/// A load test as a request carries it. Fields that are null count as missing.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = LoadRequest)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) struct NewLoad {
+    /// Sessions at the same time.
+    #[schema(minimum = 1, maximum = 200, default = 10)]
+    connections: Option<u32>,
+    #[schema(minimum = 1, maximum = 300, default = 10)]
+    duration_s: Option<f64>,
+    /// Requests that fall due each second, over all sessions. Without it each session asks again as soon as it has its
+    /// answer.
+    #[schema(minimum = 0.1, maximum = 100_000)]
+    rate_per_s: Option<f64>,
+    /// Over how many seconds the sessions (and the rate) grow to their full number; at most `duration_s`.
+    #[schema(minimum = 0, default = 0)]
+    ramp_s: Option<f64>,
+    /// One statement instead of `select 1`, read only, only where the connection has `allow_statements`.
+    #[schema(max_length = 10_000)]
+    statement: Option<String>,
+}
+
 /// The document in the words of its readers: a map of reasons is called what the API calls it, and what links to our
 /// own code in doc comments is plain text.
 pub(super) fn for_readers(mut document: openapi::OpenApi) -> openapi::OpenApi {

@@ -7,7 +7,7 @@ use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
 };
-use common::{ConnectionId, ConnectionInput, FieldError, Problem, ProblemCode, text};
+use common::{ConnectionId, ConnectionInput, FieldError, Problem, ProblemCode, load::LoadRequest, text};
 use http::{HeaderMap, header, request::Parts};
 use serde_json::Value;
 
@@ -27,6 +27,33 @@ impl<S: Send + Sync> FromRequest<S> for ConnectionBody {
         let body = json(request).await?;
         let input = ConnectionInput::from_json(&body).map_err(Problem::validation)?;
         Ok(Self(input))
+    }
+}
+
+/// A load test in a JSON body, by the rules of [`LoadRequest::from_json`].
+pub(super) struct LoadBody(pub(super) LoadRequest);
+
+impl<S: Send + Sync> FromRequest<S> for LoadBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let body = json(request).await?;
+        Ok(Self(LoadRequest::from_json(&body).map_err(Problem::validation)?))
+    }
+}
+
+/// Whether the caller prefers not to wait (RFC 7240). Other preferences are none of ours, and ignored as it says.
+pub(super) struct RespondAsync(pub(super) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for RespondAsync {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let said = parts.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let mut preferences = said.flat_map(|value| value.split(',')).map(|preference| {
+            preference.split([';', '=']).next().unwrap_or_default().trim().to_ascii_lowercase()
+        });
+        Ok(Self(preferences.any(|preference| preference == "respond-async")))
     }
 }
 

@@ -61,6 +61,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(api::tests::connection))
         .routes(routes!(api::tests::latency))
         .routes(routes!(api::tests::all_regions))
+        .routes(routes!(api::load::run, api::load::compare))
         .routes(routes!(api::jobs::get, api::jobs::cancel))
         .routes(routes!(api::health::all))
         .routes(routes!(api::health::one))

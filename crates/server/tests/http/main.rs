@@ -5,6 +5,7 @@
 mod connections;
 mod dashboard;
 mod guard;
+mod load;
 mod pages;
 mod refusals;
 mod targets;

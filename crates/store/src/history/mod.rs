@@ -5,6 +5,7 @@ mod expiry;
 mod finding_list;
 mod json;
 mod latest;
+mod loads;
 mod percentiles;
 mod record_health;
 mod record_test;

@@ -6,6 +6,7 @@
 mod connections;
 mod history;
 mod list;
+mod loads;
 mod opening;
 mod secrets;
 mod size;

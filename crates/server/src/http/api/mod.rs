@@ -5,6 +5,7 @@ pub mod database;
 pub mod findings;
 pub mod health;
 pub mod jobs;
+pub mod load;
 pub mod probes;
 pub mod tests;
 

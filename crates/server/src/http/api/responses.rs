@@ -119,3 +119,19 @@ impl IntoResponses for TooOften {
         problems(&[("429", "The target was asked too often. `Retry-After` says when it may be asked again.")])
     }
 }
+
+/// Load tests: what may not be run, and what not now. Other 403 of [`Guarded`] are told in the same words.
+pub(super) struct LoadRefused;
+
+impl IntoResponses for LoadRefused {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (
+                "403",
+                "The `Host` is not ours, or a page of another site asked for a change; or a statement of one's own is not \
+                 allowed for this connection, or not for its user.",
+            ),
+            ("409", "A load test of the same server is under way."),
+        ])
+    }
+}
