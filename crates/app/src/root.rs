@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     Lazy, SsrMode,
-    components::{A, Route, Router, Routes},
+    components::{A, FlatRoutes, Route, Router},
     hooks::use_location,
     path,
 };
@@ -38,13 +38,13 @@ pub fn App() -> impl IntoView {
             <Rail/>
             <TopBar/>
             <Main>
-                <Routes fallback=NotFoundPage>
+                <FlatRoutes fallback=NotFoundPage>
                     <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id") view={Lazy::<ConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
-                </Routes>
+                </FlatRoutes>
             </Main>
         </Router>
         <ToastRegion/>
