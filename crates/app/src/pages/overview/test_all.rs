@@ -155,7 +155,11 @@ pub(super) fn TestAllProgress(run: TestRun) -> impl IntoView {
     let scripted = RwSignal::new(false);
     Effect::new(move |_| scripted.set(true));
     let message = move || run.job.with(|job| job.as_ref().map(|job| job.message.clone()));
-    let ratio = move || run.job.with(|job| job.as_ref().map_or(0.0, |job| job.progress_ratio));
+    let ratio = move || {
+        run.job.with(|job| {
+            job.as_ref().map_or_else(|| "0".to_owned(), |job| units::fixed(job.progress_ratio, 3))
+        })
+    };
     let cancel = move |_| {
         let Some(id) = run.job.with_untracked(|job| job.as_ref().map(|job| job.id.clone())) else { return };
         spawn_local(async move {
