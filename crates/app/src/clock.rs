@@ -65,7 +65,7 @@ pub fn Ago(
     };
     view! {
         <time class="nowrap" datetime=rfc3339(at) title=utc(at)>
-            {words}
+            {move || words()}
         </time>
     }
 }
