@@ -20,7 +20,8 @@ pub fn PhasesBar(phases: Phases) -> impl IntoView {
     let bars = layout(&phases)
         .into_iter()
         .map(|(phase, x, width)| {
-            view! { <rect class=class(phase) x=format!("{x:.1}") y="0" width=format!("{width:.1}") height=HEIGHT></rect> }
+            view! { <rect class=class(phase) x=units::fixed(x, 1) y="0" width=units::fixed(width, 1) height=HEIGHT></rect> }
+                .into_any()
         })
         .collect_view();
     let legend = Phase::ALL
@@ -37,6 +38,7 @@ pub fn PhasesBar(phases: Phases) -> impl IntoView {
                     </dd>
                 </div>
             }
+            .into_any()
         })
         .collect_view();
     view! {
