@@ -8,6 +8,7 @@ use super::Millis;
 /// The width of the drawing; the browser stretches it.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: &str = "14";
+const VIEW_BOX: &str = "0 0 1000 14";
 /// Between two phases.
 const GAP: f64 = 3.0;
 /// So that a phase of some microseconds still shows.
@@ -45,7 +46,7 @@ pub fn PhasesBar(phases: Phases) -> impl IntoView {
         <div class="phases">
             <svg
                 class="phases__bar"
-                viewBox=format!("0 0 {WIDTH} {HEIGHT}")
+                viewBox=VIEW_BOX
                 preserveAspectRatio="none"
                 role="img"
                 aria-label=in_words(&phases)
