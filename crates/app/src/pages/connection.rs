@@ -75,7 +75,7 @@ fn ConnectionView(detail: Detail) -> impl IntoView {
         <Title text=title/>
         <p class="sr" role="status">{move || detail.said.get()}</p>
         <Header detail/>
-        {move || detail.problem.get().map(|problem| view! { <ProblemNotice problem/> })}
+        {move || detail.problem.get().map(|problem| view! { <ProblemNotice problem/> }.into_any()).into_any()}
         <div class="cols cols--wide connection__cols">
             <LastTestPanel detail/>
             <div class="stack">

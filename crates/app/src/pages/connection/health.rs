@@ -41,8 +41,8 @@ pub(super) fn HealthPanel(detail: Detail) -> impl IntoView {
             <AfterReading detail>
                 {move || detail.health.with(|health| {
                     let health = health.as_ref()?.as_ref().ok()?;
-                    Some(view! { <Ago at=health.checked_at suffix=" ago"/> })
-                })}
+                    Some(view! { <Ago at=health.checked_at suffix=" ago"/> }.into_any())
+                }).into_any()}
             </AfterReading>
         }
     };
@@ -73,7 +73,7 @@ fn Reading(health: Health) -> impl IntoView {
     urgent.sort_by_key(|check| (rank(check.status), std::cmp::Reverse(check.points)));
     let (score, status) = (health.score, health.status);
     let took = health.error.is_none().then(|| units::millis(health.duration_ms));
-    let down = health.error.map(|error| view! { <Down error/> });
+    let down = health.error.map(|error| view! { <Down error/> }.into_any());
     let score = score.map(|score| {
         view! {
             <div class="health__score">
@@ -84,15 +84,16 @@ fn Reading(health: Health) -> impl IntoView {
                 </div>
             </div>
         }
+        .into_any()
     });
     view! {
         <div class="panel__body">{score} {down}</div>
         <ul class="findings">
-            {urgent.into_iter().map(|check| view! { <Urgent check/> }).collect_view()}
-            {missing.into_iter().map(|missing| view! { <NotRead missing/> }).collect_view()}
+            {urgent.into_iter().map(|check| view! { <Urgent check/> }.into_any()).collect_view()}
+            {missing.into_iter().map(|missing| view! { <NotRead missing/> }.into_any()).collect_view()}
         </ul>
         <Fine checks=fine/>
-        {took.map(|took| view! { <p class="panel__foot">{format!("Reading it took {took}.")}</p> })}
+        {took.map(|took| view! { <p class="panel__foot">{format!("Reading it took {took}.")}</p> }.into_any())}
     }
     .into_any()
 }
@@ -152,14 +153,15 @@ fn Urgent(check: Check) -> impl IntoView {
     let fix = check.fix_sql.or_else(|| check.unavailable.into_values().find_map(|missing| missing.fix_sql));
     let docs = check.docs_url.map(|url| {
         view! { <a class="link" href=url rel="external noreferrer">"PostgreSQL’s documentation"</a> }
+            .into_any()
     });
     view! {
         <li class="finding">
             <Shape tone=Tone::from(check.status) label=words::verdict(check.status)/>
             <h3>{check.title}</h3>
             <p><bdi>{check.detail}</bdi></p>
-            {why_not.map(|why| view! { <p>{why}</p> })}
-            {fix.map(|sql| view! { <CodeBlock code=sql/> })}
+            {why_not.map(|why| view! { <p>{why}</p> }.into_any())}
+            {fix.map(|sql| view! { <CodeBlock code=sql/> }.into_any())}
             <div class="row row--wrap small muted">{limits} {docs}</div>
         </li>
     }
@@ -233,7 +235,8 @@ fn Fine(checks: Vec<Check>) -> impl IntoView {
         .map(|check| {
             let shape = view! { <Shape tone=Tone::from(check.status) label=words::verdict(check.status)/> };
             let skipped = check.status == CheckStatus::Skipped;
-            let note = skipped.then(|| view! { <dd class="pairs__note">{check.detail.clone()}</dd> });
+            let note =
+                skipped.then(|| view! { <dd class="pairs__note">{check.detail.clone()}</dd> }.into_any());
             let value = match check.value {
                 _ if skipped => view! { <span class="muted">"skipped"</span> }.into_any(),
                 Some(value) => words::reading(value, &check.unit).into_any(),
@@ -245,6 +248,7 @@ fn Fine(checks: Vec<Check>) -> impl IntoView {
                 <dd title=check.detail>{value}</dd>
                 {note}
             }
+            .into_any()
         })
         .collect_view();
     view! { <div class="panel__body health__fine"><dl class="pairs">{rows}</dl></div> }.into_any()
