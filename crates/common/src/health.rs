@@ -234,6 +234,18 @@ impl ChangeKind {
     }
 }
 
+/// No kind of change has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownChangeKind;
+
+impl std::str::FromStr for ChangeKind {
+    type Err = UnknownChangeKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownChangeKind)
+    }
+}
+
 /// Something that differs from the reading before. Its texts may be the server's own: hostile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -12,6 +12,7 @@
 
 mod checks;
 mod connect_test;
+mod facts;
 mod health;
 mod latency;
 mod limits;

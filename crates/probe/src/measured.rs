@@ -11,6 +11,8 @@ pub(crate) struct Measured {
     pub(crate) blocks: i64,
     /// What they were counted over.
     pub(crate) blocks_over: BlocksOver,
+    /// Settings whose new value waits for a restart.
+    pub(crate) pending_restart: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

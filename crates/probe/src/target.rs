@@ -1,5 +1,6 @@
 //! A monitored database, as much of a connection as it takes to reach it.
 
+use chrono::{DateTime, Utc};
 use common::{ConnectionId, SslMode};
 use egress::Destination;
 use secrecy::SecretString;
@@ -14,6 +15,8 @@ pub struct Target {
     pub database_name: String,
     pub username: String,
     pub password: Option<SecretString>,
+    /// Since when the password has been what it is, as far as is known.
+    pub password_since: Option<DateTime<Utc>>,
     pub ssl_mode: SslMode,
     /// PEM.
     pub ssl_root_cert: Option<String>,

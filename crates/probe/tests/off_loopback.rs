@@ -42,6 +42,7 @@ async fn inside() {
         database_name: "postgres".to_owned(),
         username: "postgres".to_owned(),
         password: Some(cluster.password().into()),
+        password_since: None,
         ssl_mode: SslMode::Auto,
         ssl_root_cert: root.map(str::to_owned),
     };

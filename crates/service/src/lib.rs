@@ -8,6 +8,7 @@
 //! Two things need neither a `Service` nor a `Principal`, because nobody is there yet: [`Service::open`] and
 //! [`migrate`].
 
+pub mod changes;
 pub mod checks;
 mod clock;
 pub mod connections;

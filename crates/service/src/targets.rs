@@ -47,6 +47,7 @@ fn loaded(stored: StoredTarget) -> Loaded {
             database_name: stored.database_name,
             username: stored.username,
             password,
+            password_since: stored.password_since,
             ssl_mode: stored.ssl_mode,
             ssl_root_cert: stored.ssl_root_cert,
         }),

@@ -106,9 +106,7 @@ impl Builder {
 
     fn settings(&self, folder: &Path, data: &Path, account: &Account) -> Vec<(String, String)> {
         let mut settings: Vec<(String, String)> = [
-            ("fsync", "off"),
             ("synchronous_commit", "off"),
-            ("full_page_writes", "off"),
             ("shared_buffers", "32MB"),
             ("unix_socket_directories", &folder.to_string_lossy()),
             ("shared_preload_libraries", &self.preload.join(",")),

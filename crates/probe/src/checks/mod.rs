@@ -4,7 +4,15 @@ mod check;
 mod context;
 
 mod cache_hit_ratio;
+mod certificate_expiry;
 mod connections_used;
+mod extension_updates;
+mod login_privileges;
+mod md5_passwords;
+mod password_age;
+mod settings_worth_a_look;
+mod statement_statistics;
+mod version_end_of_life;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
@@ -12,10 +20,24 @@ pub(crate) use check::{Ask, Check, Verdict};
 pub(crate) use context::{Context, Growth};
 
 /// Asked at every reading: no work that grows with the number of relations.
-pub(crate) const FAST: &[&Check] = &[&connections_used::CHECK, &cache_hit_ratio::CHECK];
+pub(crate) const FAST: &[&Check] = &[
+    &connections_used::CHECK,
+    &cache_hit_ratio::CHECK,
+    // configuration and security
+    &settings_worth_a_look::CHECK,
+    &version_end_of_life::CHECK,
+    &statement_statistics::CHECK,
+    &certificate_expiry::CHECK,
+    &login_privileges::CHECK,
+    &md5_passwords::CHECK,
+    &password_age::CHECK,
+];
 
 /// Asked once an hour, within a budget.
-pub(crate) const SLOW: &[&Check] = &[];
+pub(crate) const SLOW: &[&Check] = &[
+    // configuration and security
+    &extension_updates::CHECK,
+];
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.
 pub(crate) fn verdict(checks: &[health::Check]) -> (HealthStatus, Option<u8>) {

@@ -48,6 +48,8 @@ pub(crate) struct Known {
     pub(crate) provider: Option<&'static str>,
     /// `shared_preload_libraries`; `None` where we may not see it.
     pub(crate) preloaded: Option<String>,
+    /// The version of `pg_stat_statements` in this database; `None` where it is not created.
+    pub(crate) statements: Option<(u32, u32)>,
     /// The user of the connection.
     login: String,
 }
@@ -72,6 +74,7 @@ impl Known {
             block_size: row.number("block_size"),
             provider: row.text("provider_role").as_deref().and_then(provider),
             preloaded: None,
+            statements: None,
             login: String::new(),
         }
     }
@@ -111,6 +114,11 @@ impl Known {
     /// The reason of whatever needs `pg_monitor`.
     pub(crate) fn no_privilege(&self) -> Reason {
         crate::sql::no_privilege(self.user())
+    }
+
+    pub(super) fn with_statements(mut self, version: Option<(u32, u32)>) -> Self {
+        self.statements = version;
+        self
     }
 
     pub(super) fn with_preloaded(mut self, answer: Option<&Answer>) -> Self {

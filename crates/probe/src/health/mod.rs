@@ -29,6 +29,7 @@ use crate::{
     Limits, Target,
     checks::{self, Ask, Check, Context},
     connect_test,
+    facts::{self, Seen},
     rows::Answer,
     session::Session,
     words,
@@ -93,17 +94,17 @@ pub(crate) async fn take(
     }
     let since = Instant::now();
     let deadline = since + limits.health;
-    let Asked { known, asks, answers, reading, mut ended } = Box::pin(ask(session, known, deadline)).await;
+    let asked = Box::pin(ask(session, known, deadline)).await;
+    let Asked { known, asks, mut answers, reading, mut ended } = asked;
 
-    let mut memory = previous.cloned().unwrap_or_default();
     let identity = reading.database_identity();
-    if identity != memory.identity {
-        // It is about another database.
-        memory = Memory { identity, ..Memory::default() };
-    }
+    let mut memory = previous.cloned().unwrap_or_default().of(identity.as_deref());
+    let facts = answers.split_off(answers.len() - facts::QUERIES.len());
+    let seen = Seen::of(&known, &test, identity, facts);
     let before = std::mem::take(&mut memory.named);
     let earlier = earlier.as_ref().or(memory.counters.as_ref());
     let mut measured = metrics::from_reading(&reading, earlier);
+    measured.pending_restart = seen.pending_restart();
     let now = common::time::whole_micros(Utc::now());
     let mut counted =
         NamedCounters::at(known.now_s.unwrap_or_default(), known.started_at_s.unwrap_or_default());
@@ -143,6 +144,8 @@ pub(crate) async fn take(
     if score.is_none() {
         unavailable.insert("score".to_owned(), Reason::new("no check could be read"));
     }
+    let seen = seen.with_size(&target.database_name, measured.metrics.database_size_bytes);
+    let changes = memory.facts.notice(seen, now);
     memory.named = counted;
     // A reading without counters leaves those of the one before: the interval grows, and stays right.
     memory.counters = reading.counters.ok().or(memory.counters);
@@ -156,7 +159,7 @@ pub(crate) async fn take(
         metrics: measured.metrics,
         checks,
         statements: reading.statements,
-        changes: Vec::new(),
+        changes,
         error: lost.clone(),
         unavailable,
     };
@@ -171,7 +174,7 @@ pub(crate) async fn take(
 struct Asked {
     known: Known,
     asks: Vec<(&'static Check, Ask)>,
-    /// To the asks that are queries, in order.
+    /// To the asks that are queries, in order; then to those of the facts.
     answers: Vec<Result<Answer, Reason>>,
     reading: Reading,
     ended: Option<ended::Ended>,
@@ -204,7 +207,7 @@ async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Ask
 }
 
 fn queries<'a>(asks: &'a [(&'static Check, Ask)]) -> Vec<&'a str> {
-    asks.iter().filter_map(|(_, ask)| ask.query()).collect()
+    asks.iter().filter_map(|(_, ask)| ask.query()).chain(facts::QUERIES).collect()
 }
 
 /// What each check of the fast tier asks this server.

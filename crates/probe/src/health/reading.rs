@@ -147,6 +147,8 @@ impl First {
         let preloaded = sorter.next().ok();
         let known = known.map(|known| known.with_preloaded(preloaded.as_ref()));
         let extension = sorter.next().map(|answer| statements::Extension::from_answer(&answer));
+        let known =
+            known.map(|known| known.with_statements(extension.as_ref().ok().and_then(|it| it.version)));
         Self { known, identity, extension, ended: sorter.ended.take() }
     }
 

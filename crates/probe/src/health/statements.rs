@@ -121,7 +121,7 @@ fn top(version: (u32, u32)) -> &'static str {
 /// What the database knows of the extension.
 #[derive(Debug)]
 pub(super) struct Extension {
-    version: Option<(u32, u32)>,
+    pub(super) version: Option<(u32, u32)>,
     available: bool,
 }
 

@@ -227,6 +227,7 @@ mod tests {
             database_name: "shop".to_owned(),
             username: "app".to_owned(),
             password: None,
+            password_since: None,
             ssl_mode: SslMode::VerifyFull,
             ssl_root_cert: None,
         }

@@ -261,6 +261,7 @@ mod tests {
             database_name: "ledger".to_owned(),
             username: user.to_owned(),
             password: None,
+            password_since: None,
             ssl_mode: SslMode::Disable,
             ssl_root_cert: None,
         };

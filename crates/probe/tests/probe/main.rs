@@ -30,6 +30,7 @@ fn on_port(port: u16) -> Target {
         database_name: "postgres".to_owned(),
         username: "postgres".to_owned(),
         password: Some("secret-of-the-test".into()),
+        password_since: None,
         ssl_mode: SslMode::Disable,
         ssl_root_cert: None,
     }

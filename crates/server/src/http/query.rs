@@ -3,16 +3,17 @@
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
+use chrono::{DateTime, Utc};
 use common::{
     ConnectionId, FieldError, Problem,
     connection::{ConnectionStatus, ListQuery, Sort},
-    health::Severity,
+    health::{ChangeKind, Severity},
     list::MAX_LIMIT,
     test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
     text,
 };
 use http::request::Parts;
-use service::findings::FindingQuery;
+use service::{changes::ChangeQuery, findings::FindingQuery};
 
 use super::problem::Refusal;
 
@@ -116,6 +117,21 @@ impl Parameters {
         self.integer("limit", 1..=i64::from(MAX_LIMIT), &format!("From 1 to {MAX_LIMIT}."))
     }
 
+    fn connection_id(&mut self) -> Option<ConnectionId> {
+        self.integer("connection_id", 1..=i64::MAX, "Must be the id of a connection.").map(ConnectionId)
+    }
+
+    fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        let value = self.text(name)?;
+        // A `+` that is not encoded is a space.
+        let time = DateTime::parse_from_rfc3339(&value.replace(' ', "+"));
+        let known = time.ok().map(|time| time.to_utc());
+        if known.is_none() {
+            self.fault(name, "type", "Must be a time as in RFC 3339: 2026-01-31T12:00:00Z.");
+        }
+        known
+    }
+
     /// `?fresh` and `?fresh=true` are both yes.
     fn flag(&mut self, name: &str) -> bool {
         match self.take(name).as_ref().map(Option::as_deref) {
@@ -161,9 +177,20 @@ impl FromQuery for FindingQuery {
             severity: query
                 .one_of::<SeverityName>("severity", || vec!["critical", "warning", "info"])
                 .map(|name| name.0),
-            connection_id: query
-                .integer("connection_id", 1..=i64::MAX, "Must be the id of a connection.")
-                .map(ConnectionId),
+            connection_id: query.connection_id(),
+            limit: query.limit(),
+            cursor: query.cursor(),
+        }
+    }
+}
+
+impl FromQuery for ChangeQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self {
+            connection_id: query.connection_id(),
+            kind: query.one_of("kind", || ChangeKind::ALL.map(ChangeKind::as_str).to_vec()),
+            from: query.time("from"),
+            to: query.time("to"),
             limit: query.limit(),
             cursor: query.cursor(),
         }
@@ -280,6 +307,30 @@ mod tests {
         assert_eq!(told, ["status", "sort", "limit", "cursor"]);
         assert_eq!(read::<Version>("version=").map(|v| v.0), Err(vec![pair("version", "type")]));
         assert_eq!(read::<Rounds>("rounds").map(|r| r.0), Err(vec![pair("rounds", "type")]));
+    }
+
+    #[test]
+    fn a_time_is_rfc_3339_with_its_zone() {
+        let query: ChangeQuery =
+            read("kind=setting&from=2026-01-31T12:00:00Z&to=2026-01-31T14:00:00%2B01:00&connection_id=7")
+                .unwrap();
+        let noon = DateTime::from_timestamp(1_769_860_800, 0).unwrap();
+        assert_eq!((query.from, query.to), (Some(noon), Some(noon + chrono::TimeDelta::hours(1))));
+        assert_eq!((query.kind, query.connection_id), (Some(ChangeKind::Setting), Some(ConnectionId(7))));
+        // As people type it.
+        let query: ChangeQuery = read("from=2026-01-31T13:00:00+01:00").unwrap();
+        assert_eq!(query.from, Some(noon));
+        let errors = read::<ChangeQuery>("from=yesterday&to=2026-01-31&kind=colour&connection_id=0&when=now");
+        assert_eq!(
+            errors.map(drop).unwrap_err(),
+            [
+                pair("connection_id", "range"),
+                pair("kind", "unknown"),
+                pair("from", "type"),
+                pair("to", "type"),
+                pair("when", "unknown"),
+            ]
+        );
     }
 
     #[test]

@@ -67,6 +67,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(api::health::one))
         .routes(routes!(api::health::setup_of))
         .routes(routes!(api::findings::list))
+        .routes(routes!(api::changes::list))
         .routes(routes!(api::database::info))
         .routes(routes!(api::database::summary))
         .routes(routes!(api::probes::alive))

@@ -50,12 +50,18 @@ async fn unknown_and_wrong_parameters_are_told_by_name_and_together() {
     let dashboard = Dashboard::start().await;
     let answer = dashboard.get(&format!("{ALL}?limit=0&sort=best&colour=red")).await;
     assert_eq!(answer.faults(), faults([("sort", "unknown"), ("limit", "range"), ("colour", "unknown")]));
+    let answer = dashboard.get("/api/changes?kind=colour&from=now&limit=501").await;
+    assert_eq!(answer.faults(), faults([("kind", "unknown"), ("from", "type"), ("limit", "range")]));
+    let answer = dashboard.get("/api/changes?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z").await;
+    assert_eq!(answer.faults(), faults([("to", "range")]));
+    assert_eq!(dashboard.get("/api/changes?cursor=x").await.faults(), faults([("cursor", "unknown")]));
     let answer = dashboard.post("/api/test/latency/1?rounds=101&fast=yes").await;
     assert_eq!(answer.faults(), faults([("rounds", "range"), ("fast", "unknown")]));
     for path in [
         "/api/database/info?x=1",
         "/api/health/all?x=1",
         "/api/findings?x=1",
+        "/api/changes?x=1",
         "/api/database-summary?x=1",
         "/healthz?x=1",
         "/readyz?x=1",

@@ -20,10 +20,16 @@ select version, name, host, port, database_name, username, password_token, ssl_m
 from dashboard.connections
 where id = $1 and deleted_at is null
 for update";
+/// $9 is the password's token: it is another one only when the password is.
 const UPDATE: &str = concat!(
     "
 update dashboard.connections
-set version = version + 1, place_approximate = false, (",
+set version = version + 1, place_approximate = false,
+    password_set_at = case
+        when password_token is not distinct from $9 then password_set_at
+        when $9 is not null then $2
+    end,
+    (",
     fields::columns!(),
     ") = row (",
     fields::values!(),

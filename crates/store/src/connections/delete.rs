@@ -28,7 +28,7 @@ const PURGE_CHECKS: &str = "delete from dashboard.checks where connection_id = a
 const PURGE_SAMPLES: &str = "delete from dashboard.health_samples where connection_id = any ($1)";
 const PURGE_INTERVALS: &str = "delete from dashboard.statement_intervals where connection_id = any ($1)";
 const PURGE_DELTAS: &str = "delete from dashboard.statement_deltas where connection_id = any ($1)";
-/// Latest readings, statements' texts, findings and idempotency keys go by cascade.
+/// Latest readings, statements' texts, findings, changes and idempotency keys go by cascade.
 const PURGE: &str = "delete from dashboard.connections where id = any ($1)";
 const FORGET_KEYS: &str = "delete from dashboard.idempotency_keys where created_at < $1";
 

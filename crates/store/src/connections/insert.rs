@@ -17,10 +17,10 @@ use crate::{
 
 const DRAW_ID: &str = "select nextval('dashboard.connections_id_seq')";
 const INSERT: &str = concat!(
-    "insert into dashboard.connections (id, created_at, ",
+    "insert into dashboard.connections (id, created_at, password_set_at, ",
     fields::columns!(),
     ")
-values ($1, $2, ",
+values ($1, $2, case when $9::text is not null then $2::timestamptz end, ",
     fields::values!(),
     ")"
 );

@@ -1,5 +1,6 @@
 //! What a test needs of a connection: where to, as whom, and the password.
 
+use chrono::{DateTime, Utc};
 use common::{ConnectionId, SslMode};
 use secrecy::SecretString;
 use tokio_postgres::{Row, types::Type};
@@ -15,7 +16,7 @@ macro_rules! select_targets {
     ($which:literal) => {
         concat!(
             "
-select id, version, host, port, database_name, username, password_token, ssl_mode, ssl_root_cert,
+select id, version, host, port, database_name, username, password_token, password_set_at, ssl_mode, ssl_root_cert,
     region
 from dashboard.connections
 where deleted_at is null and ",
@@ -39,6 +40,8 @@ pub struct StoredTarget {
     pub username: String,
     /// [`StoreError::Secret`] when it cannot be read with the keys at hand.
     pub password: Result<Option<SecretString>, StoreError>,
+    /// Since when it has been this password, as far as is known.
+    pub password_since: Option<DateTime<Utc>>,
     pub ssl_mode: SslMode,
     /// PEM.
     pub ssl_root_cert: Option<String>,
@@ -74,6 +77,7 @@ fn target(row: &Row, keys: &KeyRing) -> Result<StoredTarget, StoreError> {
         database_name: row.try_get("database_name")?,
         username: row.try_get("username")?,
         password,
+        password_since: row.try_get("password_set_at")?,
         ssl_mode: ssl_mode(row)?,
         ssl_root_cert: row.try_get("ssl_root_cert")?,
         region: row.try_get("region")?,

@@ -1,6 +1,7 @@
 //! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
 //! has been wrong.
 
+pub(crate) mod changes;
 mod expiry;
 mod finding_list;
 mod json;

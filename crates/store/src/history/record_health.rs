@@ -7,13 +7,20 @@ use common::{
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{json::to_jsonb, micros, words::headline};
+use super::{
+    changes::{Columns, insert_changes},
+    json::to_jsonb,
+    micros,
+    words::headline,
+};
 use crate::{Store, StoreError, session};
 
 /// As for a test: one statement, only for a connection that is there, and a reading that is older or of
 /// an address that was left goes into history only.
-/// A check that could not be read neither opens nor closes its finding.
-const RECORD: &str = "
+/// A check that could not be read neither opens nor closes its finding. What changed is written with the reading that
+/// became the newest: any other had a memory that did not count.
+const RECORD: &str = concat!(
+    "
 with present as (
     select id, address_version <= $30 as is_here from dashboard.connections where id = $1 for key share
 ),
@@ -48,10 +55,16 @@ opened as (
     from newest
     cross join unnest($27::text[], $28::text[]) as found (check_id, severity)
     on conflict (connection_id, check_id) do update set severity = excluded.severity
+),
+changed as (
+    ",
+    insert_changes!("select connection_id from newest", "$31", "$32", "$33", "$34", "$35"),
+    "
 )
 delete from dashboard.finding_spans span
 using newest
-where span.connection_id = newest.connection_id and span.check_id = any ($29::text[])";
+where span.connection_id = newest.connection_id and span.check_id = any ($29::text[])"
+);
 
 impl Store {
     /// Keeps a health reading, also that of a database which is down; `version` is that of the target that was
@@ -70,6 +83,7 @@ impl Store {
         let score = health.score.map(i16::from);
         let status = health.status.as_str();
         let Findings { open, severities, closed } = Findings::of(health);
+        let changes = Columns::of(&health.changes);
 
         let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![
             (&health.connection_id.0, Type::INT8),
@@ -89,6 +103,7 @@ impl Store {
             (&closed, Type::TEXT_ARRAY),
             (&version, Type::INT4),
         ]);
+        params.extend(changes.params());
         session::execute(session.client(), RECORD, &params).await?;
         Ok(())
     }

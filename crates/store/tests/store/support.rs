@@ -64,6 +64,18 @@ pub(crate) fn config(url: &str) -> StoreConfig {
     }
 }
 
+/// How many migrations this release has, and the number of the last.
+pub(crate) fn migrations() -> (i64, i32) {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap();
+    let numbers: Vec<i32> = folder
+        .filter_map(|file| {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            name.strip_prefix('V')?.split_once("__")?.0.parse().ok()
+        })
+        .collect();
+    (numbers.len() as i64, numbers.into_iter().max().unwrap())
+}
+
 /// A moment with nothing below the microsecond, as PostgreSQL keeps it.
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_micros(1_763_971_200_123_456).unwrap()

@@ -1,5 +1,6 @@
 //! The JSON API: one file a resource. A handler extracts, calls one use case and answers; no rule stands here.
 
+pub mod changes;
 pub mod connections;
 pub mod database;
 pub mod findings;
