@@ -2,17 +2,37 @@
 
 mod check;
 mod context;
+mod lock_tree;
+mod sessions;
+mod thresholds;
+mod work;
 
 mod cache_hit_ratio;
+mod connections_by;
 mod connections_used;
+mod idle_in_transaction;
+mod lock_waits;
+mod long_statements;
+mod long_transactions;
+mod prepared_transactions;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
 pub(crate) use check::{Ask, Check, Verdict};
 pub(crate) use context::{Context, Growth};
+pub use thresholds::Thresholds;
 
 /// Asked at every reading: no work that grows with the number of relations.
-pub(crate) const FAST: &[&Check] = &[&connections_used::CHECK, &cache_hit_ratio::CHECK];
+pub(crate) const FAST: &[&Check] = &[
+    &connections_used::CHECK,
+    &connections_by::CHECK,
+    &cache_hit_ratio::CHECK,
+    &idle_in_transaction::CHECK,
+    &long_statements::CHECK,
+    &long_transactions::CHECK,
+    &prepared_transactions::CHECK,
+    &lock_waits::CHECK,
+];
 
 /// Asked once an hour, within a budget.
 pub(crate) const SLOW: &[&Check] = &[];
