@@ -2,19 +2,27 @@
 
 mod check;
 mod context;
+mod interval;
 mod lock_tree;
 mod sessions;
 mod thresholds;
 mod work;
 
+mod archiver;
 mod cache_hit_ratio;
+mod checkpoints;
 mod connections_by;
 mod connections_used;
+mod deadlocks;
 mod idle_in_transaction;
+mod io;
 mod lock_waits;
 mod long_statements;
 mod long_transactions;
 mod prepared_transactions;
+mod rollbacks;
+mod temporary_files;
+mod wal_rate;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
@@ -32,6 +40,13 @@ pub(crate) const FAST: &[&Check] = &[
     &long_transactions::CHECK,
     &prepared_transactions::CHECK,
     &lock_waits::CHECK,
+    &deadlocks::CHECK,
+    &temporary_files::CHECK,
+    &rollbacks::CHECK,
+    &checkpoints::CHECK,
+    &wal_rate::CHECK,
+    &io::CHECK,
+    &archiver::CHECK,
 ];
 
 /// Asked once an hour, within a budget.

@@ -2,7 +2,10 @@
 
 use common::health::Threshold;
 
-use super::{idle_in_transaction, lock_waits, long_statements, long_transactions, prepared_transactions};
+use super::{
+    idle_in_transaction, lock_waits, long_statements, long_transactions, prepared_transactions,
+    temporary_files,
+};
 
 /// The usual ones, unless who asks knows better: the tests do, which cannot wait for an hour.
 #[derive(Debug, Clone)]
@@ -12,6 +15,9 @@ pub struct Thresholds {
     pub long_transaction_s: Threshold,
     pub prepared_transaction_s: Threshold,
     pub lock_wait_s: Threshold,
+    pub temporary_bytes_per_s: Threshold,
+    /// In less than this, written within one interval, no rate is a finding.
+    pub temporary_bytes: Threshold,
 }
 
 impl Default for Thresholds {
@@ -22,6 +28,8 @@ impl Default for Thresholds {
             long_transaction_s: long_transactions::LIMITS,
             prepared_transaction_s: prepared_transactions::LIMITS,
             lock_wait_s: lock_waits::LIMITS,
+            temporary_bytes_per_s: temporary_files::LIMITS,
+            temporary_bytes: temporary_files::LEAST,
         }
     }
 }

@@ -19,6 +19,7 @@ macro_rules! on_every_version {
     };
 }
 
+mod counters;
 mod sessions;
 
 use std::time::{Duration, Instant};
