@@ -20,9 +20,13 @@ mod lock_waits;
 mod long_statements;
 mod long_transactions;
 mod prepared_transactions;
+mod replication_lag;
+mod replication_slots;
 mod rollbacks;
+mod standby_conflicts;
 mod temporary_files;
 mod wal_rate;
+mod wal_receiver;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
@@ -47,6 +51,10 @@ pub(crate) const FAST: &[&Check] = &[
     &wal_rate::CHECK,
     &io::CHECK,
     &archiver::CHECK,
+    &replication_lag::CHECK,
+    &replication_slots::CHECK,
+    &standby_conflicts::CHECK,
+    &wal_receiver::CHECK,
 ];
 
 /// Asked once an hour, within a budget.

@@ -4,7 +4,7 @@ use common::health::Threshold;
 
 use super::{
     idle_in_transaction, lock_waits, long_statements, long_transactions, prepared_transactions,
-    temporary_files,
+    replication_lag, replication_slots, temporary_files,
 };
 
 /// The usual ones, unless who asks knows better: the tests do, which cannot wait for an hour.
@@ -18,6 +18,9 @@ pub struct Thresholds {
     pub temporary_bytes_per_s: Threshold,
     /// In less than this, written within one interval, no rate is a finding.
     pub temporary_bytes: Threshold,
+    pub replication_lag_s: Threshold,
+    pub replication_lag_bytes: Threshold,
+    pub slot_bytes: Threshold,
 }
 
 impl Default for Thresholds {
@@ -30,6 +33,9 @@ impl Default for Thresholds {
             lock_wait_s: lock_waits::LIMITS,
             temporary_bytes_per_s: temporary_files::LIMITS,
             temporary_bytes: temporary_files::LEAST,
+            replication_lag_s: replication_lag::LIMITS,
+            replication_lag_bytes: replication_lag::LIMITS_BYTES,
+            slot_bytes: replication_slots::LIMITS,
         }
     }
 }

@@ -20,6 +20,7 @@ macro_rules! on_every_version {
 }
 
 mod counters;
+mod replication;
 mod sessions;
 
 use std::time::{Duration, Instant};
