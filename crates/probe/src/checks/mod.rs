@@ -7,26 +7,31 @@ mod lock_tree;
 mod sessions;
 mod thresholds;
 mod work;
+mod wraparound;
 
 mod archiver;
 mod cache_hit_ratio;
 mod checkpoints;
 mod connections_by;
 mod connections_used;
+mod dashboard_cost;
 mod deadlocks;
 mod idle_in_transaction;
 mod io;
 mod lock_waits;
 mod long_statements;
 mod long_transactions;
+mod multixact_wraparound;
 mod prepared_transactions;
 mod replication_lag;
 mod replication_slots;
 mod rollbacks;
 mod standby_conflicts;
 mod temporary_files;
+mod transaction_wraparound;
 mod wal_rate;
 mod wal_receiver;
+mod wraparound_tables;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
@@ -55,10 +60,14 @@ pub(crate) const FAST: &[&Check] = &[
     &replication_slots::CHECK,
     &standby_conflicts::CHECK,
     &wal_receiver::CHECK,
+    &transaction_wraparound::CHECK,
+    &multixact_wraparound::CHECK,
+    // Last: it tells what all the others took.
+    &dashboard_cost::CHECK,
 ];
 
 /// Asked once an hour, within a budget.
-pub(crate) const SLOW: &[&Check] = &[];
+pub(crate) const SLOW: &[&Check] = &[&wraparound_tables::CHECK];
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.
 pub(crate) fn verdict(checks: &[health::Check]) -> (HealthStatus, Option<u8>) {

@@ -20,8 +20,10 @@ macro_rules! on_every_version {
 }
 
 mod counters;
+mod healthy;
 mod replication;
 mod sessions;
+mod wraparound;
 
 use std::time::{Duration, Instant};
 
