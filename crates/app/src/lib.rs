@@ -9,6 +9,8 @@
 
 // `#[component]` makes an inner function as public as the component, inside a module that is not.
 #![allow(unreachable_pub)]
+// `{move || words()}`: Leptos erases the type of a closure only where it stands as one (docs/decisions/0009).
+#![allow(clippy::redundant_closure)]
 // Views are deeply nested types.
 #![recursion_limit = "256"]
 

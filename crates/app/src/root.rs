@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     Lazy, SsrMode,
-    components::{A, Route, Router, Routes},
+    components::{FlatRoutes, Route, Router},
     hooks::use_location,
     path,
 };
@@ -38,7 +38,7 @@ pub fn App() -> impl IntoView {
             <Rail/>
             <TopBar/>
             <Main>
-                <Routes fallback=NotFoundPage>
+                <FlatRoutes fallback=NotFoundPage>
                     <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id") view={Lazy::<ConnectionPage>::new()} ssr=SsrMode::Async/>
@@ -48,7 +48,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connections/:id/changes") view={Lazy::<ChangesPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
-                </Routes>
+                </FlatRoutes>
             </Main>
         </Router>
         <ToastRegion/>
@@ -62,18 +62,21 @@ fn document_title(page: String) -> String {
 
 #[component]
 fn Rail() -> impl IntoView {
+    let path = use_location().pathname;
+    // Not the router's `<A>`: what it can do beside this would be 1 % of the first page's script.
+    let here = move || path.with(|path| path == "/").then_some("page");
     view! {
         <nav class="rail" aria-label="Main">
-            <A href="/" exact=true attr:class="rail__brand">
+            <a class="rail__brand" href="/" aria-current=move || here()>
                 <Logo/>
                 <span class="rail__text">"pg-dashboard"</span>
-            </A>
+            </a>
             <ul class="rail__list">
                 <li>
-                    <A href="/" exact=true attr:class="rail__item" attr:title="Overview">
+                    <a class="rail__item" href="/" title="Overview" aria-current=move || here()>
                         <Icon name=IconName::Overview/>
                         <span class="rail__text">"Overview"</span>
-                    </A>
+                    </a>
                 </li>
             </ul>
             <ul class="rail__list rail__list--end">

@@ -63,7 +63,7 @@ pub(crate) fn ThemeSwitch() -> impl IntoView {
     view! {
         <form action="/theme" method="post" on:submit=switch>
             <input type="hidden" name="theme" value=move || next().as_str()/>
-            <input type="hidden" name="back" value=back/>
+            <input type="hidden" name="back" value=move || back()/>
             <button class="btn btn--icon btn--quiet" aria-label="Switch between light and dark">
                 <Icon name=IconName::Theme/>
             </button>

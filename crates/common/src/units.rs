@@ -31,14 +31,26 @@ pub fn figures(value: f64) -> String {
     } else if size == 0.0 {
         "0".to_owned()
     } else if size < 0.0995 {
-        format!("{value:.3}")
+        fixed(value, 3)
     } else if size < 9.995 {
-        format!("{value:.2}")
+        fixed(value, 2)
     } else if size < 99.95 {
-        format!("{value:.1}")
+        fixed(value, 1)
     } else {
         thousands(value.round() as i64)
     }
+}
+
+/// With that many digits (at least one) after the point. Not by `{value:.2}`: the standard library can write every digit
+/// of a double, in code that would be 2 % of the first page's script.
+pub fn fixed(value: f64, digits: u32) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let scale = 10_u64.pow(digits);
+    let scaled = (value.abs() * scale as f64).round() as u64;
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{}.{:0width$}", scaled / scale, scaled % scale, width = digits as usize)
 }
 
 /// `12 345` with narrow spaces that do not break (U+202F), from 10,000 on (ISO 80000-1 leaves four figures together).
@@ -102,11 +114,11 @@ pub fn percent(ratio: f64) -> String {
     if value >= 100.0 {
         "100".to_owned()
     } else if value >= 99.9 {
-        format!("{:.2}", value.min(99.99))
+        fixed(value.min(99.99), 2)
     } else if value == 0.0 {
         "0".to_owned()
     } else {
-        format!("{value:.1}")
+        fixed(value, 1)
     }
 }
 
@@ -151,6 +163,15 @@ mod tests {
             shown,
             ["0", "0.042", "0.31", "9.99", "10.0", "31.4", "99.9", "100", "118", "12\u{202F}345"]
         );
+    }
+
+    #[test]
+    fn digits_after_the_point_are_those_of_the_standard_library() {
+        for value in [0.0, 0.05, 0.949, 9.996, 9.994, 31.42, 99.94, -3.21, 1234.5678] {
+            for digits in 1..4 {
+                assert_eq!(fixed(value, digits), format!("{value:.*}", digits as usize), "{value}");
+            }
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ use common::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use checks::Thresholds;
 pub use health::{HealthReading, Memory};
 pub use limits::Limits;
 pub use load::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};

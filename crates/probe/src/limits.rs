@@ -1,8 +1,10 @@
-//! How long the dashboard waits for a monitored database.
+//! How long the dashboard waits for a monitored database, and what it takes for a finding there.
 
 use std::time::Duration;
 
-/// Time limits of a [`crate::Prober`].
+use crate::Thresholds;
+
+/// The limits of a [`crate::Prober`].
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// From the start of a connect to its first answer, all phases together.
@@ -26,6 +28,8 @@ pub struct Limits {
     pub load_request: Duration,
     /// After the end of a load test, for answers that are still to come.
     pub load_drain: Duration,
+    /// From when on something is a finding.
+    pub thresholds: Thresholds,
 }
 
 impl Default for Limits {
@@ -41,6 +45,7 @@ impl Default for Limits {
             cancel: Duration::from_secs(1),
             load_request: Duration::from_secs(10),
             load_drain: Duration::from_secs(5),
+            thresholds: Thresholds::default(),
         }
     }
 }

@@ -22,7 +22,7 @@ const DEFAULT_HBA: &str = "host all all all scram-sha-256\n";
 /// Everything else is as PostgreSQL comes, except that it does not wait for the disk.
 #[derive(Debug)]
 pub struct Cluster {
-    version: Version,
+    builder: Builder,
     password: String,
     // dropped in this order, after the server has stopped
     running: Running,
@@ -71,6 +71,10 @@ impl Builder {
         self
     }
 
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -87,11 +91,17 @@ impl Builder {
         account.make_private_folder(folder.path()).unwrap();
         let data = folder.path().join("data");
         template.copy_to(&data, &account);
-        write_hba(&data, &format!("{SOCKET_HBA}{}", self.hba), &account).unwrap();
-        let settings = self.settings(folder.path(), &data, &account);
+        self.start_in(folder, &template, &account)
+    }
+
+    /// Starts a server on the data directory that is in `folder`.
+    pub(crate) fn start_in(self, folder: TempDir, template: &Template, account: &Account) -> Cluster {
+        let data = folder.path().join("data");
+        write_hba(&data, &format!("{SOCKET_HBA}{}", self.hba), account).unwrap();
+        let settings = self.settings(folder.path(), &data, account);
         let launch = Launch {
             binaries: &template.binaries,
-            account: &account,
+            account,
             data: &data,
             log: &folder.path().join("log"),
             port: None,
@@ -101,7 +111,8 @@ impl Builder {
         };
         let running = launch.start().unwrap_or_else(|error| panic!("{}: {error}", self.version));
         let watchdog = Watchdog::over(running.pid(), folder.path()).unwrap();
-        Cluster { version: self.version, password: template.password, running, folder, _watchdog: watchdog }
+        let password = template.password.clone();
+        Cluster { builder: self, password, running, folder, _watchdog: watchdog }
     }
 
     fn settings(&self, folder: &Path, data: &Path, account: &Account) -> Vec<(String, String)> {
@@ -137,7 +148,16 @@ impl Cluster {
     }
 
     pub fn version(&self) -> Version {
-        self.version
+        self.builder.version
+    }
+
+    /// How it was made.
+    pub(crate) fn builder_of(&self) -> &Builder {
+        &self.builder
+    }
+
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
     }
 
     pub fn host(&self) -> &'static str {
@@ -188,7 +208,7 @@ impl Cluster {
         let mut config = Config::new();
         config.host_path(self.folder.path()).port(self.port()).user(user).password(password).dbname(database);
         let (client, connection) =
-            config.connect(NoTls).await.unwrap_or_else(|error| panic!("{}: {error:?}", self.version));
+            config.connect(NoTls).await.unwrap_or_else(|error| panic!("{}: {error:?}", self.version()));
         tokio::spawn(async move {
             // the test that holds the client sees what goes wrong
             let _ = connection.await;

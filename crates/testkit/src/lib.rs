@@ -11,6 +11,7 @@ pub mod certs;
 mod cluster;
 pub mod faulty;
 pub mod pgbouncer;
+mod standby;
 mod template;
 mod version;
 mod watchdog;

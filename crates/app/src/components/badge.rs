@@ -13,7 +13,7 @@ pub fn Badge(
 ) -> impl IntoView {
     view! {
         <span class=tone.map_or("badge", Tone::badge_class)>
-            {icon.map(|name| view! { <Icon name/> })} {children()}
+            {icon.map(|name| view! { <Icon name/> }.into_any())} {children()}
         </span>
     }
 }

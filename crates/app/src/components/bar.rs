@@ -1,5 +1,6 @@
 //! A thin bar that is filled in parts: how much of a limit is used, and by what.
 
+use common::units::fixed;
 use leptos::prelude::*;
 
 /// `parts` are fractions of the whole (0 to 1) with the class that colours them, from left to right. What they leave
@@ -12,7 +13,8 @@ pub fn Bar(parts: Vec<(f64, &'static str)>, #[prop(optional, into)] label: Optio
     let parts = layout(&parts)
         .into_iter()
         .map(|(x, width, class)| {
-            view! { <rect class=class x=format!("{x:.2}") y="0" width=format!("{width:.2}") height="4"></rect> }
+            view! { <rect class=class x=fixed(x, 2) y="0" width=fixed(width, 2) height="4"></rect> }
+                .into_any()
         })
         .collect_view();
     view! {

@@ -35,8 +35,8 @@ pub fn Button(
             aria-disabled=move || busy.get().then_some("true")
             on:click:capture=refuse_while_busy
         >
-            {icon.map(|name| view! { <Icon name/> })}
-            <span>{words}</span>
+            {icon.map(|name| view! { <Icon name/> }.into_any())}
+            <span>{move || words()}</span>
         </button>
     }
 }

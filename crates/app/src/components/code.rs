@@ -39,7 +39,7 @@ pub fn CopyButton(
             title=label
             on:click=copy
         >
-            {move || view! { <Icon name=if copied.get() { IconName::Check } else { IconName::Copy }/> }}
+            {move || view! { <Icon name=if copied.get() { IconName::Check } else { IconName::Copy }/> }.into_any()}
         </button>
     }
 }

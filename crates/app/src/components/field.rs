@@ -36,14 +36,15 @@ pub fn Field(
                     <span>{message}</span>
                 </p>
             }
+            .into_any()
         })
     };
     view! {
         <div class=format!("field {class}")>
             <label class="field__label" for=name>{label}</label>
             {children()}
-            {error_line}
-            {hint.map(|hint| view! { <p class="field__hint" id=hint_id(name)>{hint}</p> })}
+            {move || error_line().into_any()}
+            {hint.map(|hint| view! { <p class="field__hint" id=hint_id(name)>{hint}</p> }.into_any())}
         </div>
     }
 }

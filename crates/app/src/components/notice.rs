@@ -37,8 +37,8 @@ pub fn ProblemNotice(problem: Problem, #[prop(optional)] children: Option<Childr
     view! {
         <Notice tone=Tone::Crit title alert=true>
             <p>{detail}</p>
-            {hint.map(|hint| view! { <p>{hint}</p> })}
-            {request_id.map(|id| view! { <p class="small muted">"Its cause is in the log under " <code>{id}</code> "."</p> })}
+            {hint.map(|hint| view! { <p>{hint}</p> }.into_any())}
+            {request_id.map(|id| view! { <p class="small muted">"Its cause is in the log under " <code>{id}</code> "."</p> }.into_any())}
             {children.map(|children| children())}
         </Notice>
     }

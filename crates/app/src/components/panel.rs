@@ -12,8 +12,9 @@ pub fn Panel(
     #[prop(optional, into)] actions: Option<ViewFn>,
     children: Children,
 ) -> impl IntoView {
-    let note = note.map(|note| view! { <span class="small muted">{move || note.run()}</span> });
-    let actions = actions.map(|actions| view! { <div class="row row__end">{move || actions.run()}</div> });
+    let note = note.map(|note| view! { <span class="small muted">{move || note.run()}</span> }.into_any());
+    let actions =
+        actions.map(|actions| view! { <div class="row row__end">{move || actions.run()}</div> }.into_any());
     view! {
         <section class="panel" id=id aria-labelledby=format!("{id}-h")>
             <div class="panel__head">

@@ -8,6 +8,7 @@ use super::Millis;
 /// The width of the drawing; the browser stretches it.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: &str = "14";
+const VIEW_BOX: &str = "0 0 1000 14";
 /// Between two phases.
 const GAP: f64 = 3.0;
 /// So that a phase of some microseconds still shows.
@@ -20,7 +21,8 @@ pub fn PhasesBar(phases: Phases) -> impl IntoView {
     let bars = layout(&phases)
         .into_iter()
         .map(|(phase, x, width)| {
-            view! { <rect class=class(phase) x=format!("{x:.1}") y="0" width=format!("{width:.1}") height=HEIGHT></rect> }
+            view! { <rect class=class(phase) x=units::fixed(x, 1) y="0" width=units::fixed(width, 1) height=HEIGHT></rect> }
+                .into_any()
         })
         .collect_view();
     let legend = Phase::ALL
@@ -37,13 +39,14 @@ pub fn PhasesBar(phases: Phases) -> impl IntoView {
                     </dd>
                 </div>
             }
+            .into_any()
         })
         .collect_view();
     view! {
         <div class="phases">
             <svg
                 class="phases__bar"
-                viewBox=format!("0 0 {WIDTH} {HEIGHT}")
+                viewBox=VIEW_BOX
                 preserveAspectRatio="none"
                 role="img"
                 aria-label=in_words(&phases)

@@ -1,6 +1,6 @@
 //! A health score as a ring that fills, with the number beside it.
 
-use common::health::HealthStatus;
+use common::{health::HealthStatus, units::fixed};
 use leptos::prelude::*;
 
 use super::{Tone, Unknown};
@@ -14,7 +14,11 @@ pub fn Ring(status: HealthStatus, score: Option<u8>) -> impl IntoView {
     let Some(score) = score else {
         return view! { <Unknown/> }.into_any();
     };
-    let arc = format!("{:.1} {CIRCUMFERENCE:.1}", CIRCUMFERENCE * f64::from(score.min(100)) / 100.0);
+    let arc = format!(
+        "{} {}",
+        fixed(CIRCUMFERENCE * f64::from(score.min(100)) / 100.0, 1),
+        fixed(CIRCUMFERENCE, 1)
+    );
     let class = match Tone::from(status) {
         Tone::Ok => "status--ok",
         Tone::Warn => "status--warn",

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 pub fn Skeleton(#[prop(default = 3)] lines: usize) -> impl IntoView {
     view! {
         <div class="skeleton" role="status" aria-label="Loading">
-            {(0..lines).map(|_| view! { <div class="skeleton__line"></div> }).collect_view()}
+            {(0..lines).map(|_| view! { <div class="skeleton__line"></div> }.into_any()).collect_view()}
         </div>
     }
 }

@@ -23,7 +23,7 @@ pub fn Tile(
     children: Children,
 ) -> impl IntoView {
     let inside = view! {
-        <span class="tile__label">{tone.map(|tone| view! { <Shape tone/> })} {label}</span>
+        <span class="tile__label">{tone.map(|tone| view! { <Shape tone/> }.into_any())} {label}</span>
         <span class="tile__value">{children()}</span>
         <span class="tile__note">{note}</span>
     };

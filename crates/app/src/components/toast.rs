@@ -63,6 +63,24 @@ impl Toasts {
         self.deleted.get().filter(|(deleted, _)| *deleted == id).map(|(_, name)| name)
     }
 
+    fn draw(self, Toast { id, tone, text }: Toast) -> AnyView {
+        view! {
+            <div class="toast">
+                <Shape tone/>
+                <span>{text}</span>
+                <button
+                    type="button"
+                    class="btn btn--icon btn--small btn--quiet"
+                    aria-label="Close"
+                    on:click=move |_| self.close(id)
+                >
+                    <Icon name=IconName::Close/>
+                </button>
+            </div>
+        }
+        .into_any()
+    }
+
     fn close(self, id: u32) {
         self.shown.update(|shown| shown.retain(|toast| toast.id != id));
     }
@@ -74,20 +92,7 @@ pub(crate) fn ToastRegion() -> impl IntoView {
     let toasts = Toasts::of_page();
     view! {
         <div class="toasts" role="status">
-            <For each=move || toasts.shown.get() key=|toast| toast.id let:toast>
-                <div class="toast">
-                    <Shape tone=toast.tone/>
-                    <span>{toast.text}</span>
-                    <button
-                        type="button"
-                        class="btn btn--icon btn--small btn--quiet"
-                        aria-label="Close"
-                        on:click=move |_| toasts.close(toast.id)
-                    >
-                        <Icon name=IconName::Close/>
-                    </button>
-                </div>
-            </For>
+            {move || toasts.shown.get().into_iter().map(|toast| toasts.draw(toast)).collect_view().into_any()}
         </div>
     }
 }
@@ -108,7 +113,7 @@ pub fn Undo(id: ConnectionId, on_undo: Callback<ConnectionId>, on_close: Callbac
         <div class="toasts toasts--undo">
             <form class="toast" method="post" action=format!("/connections/{id}/restore") on:submit=undo>
                 <Shape tone=Tone::Ok/>
-                <span role="status">{words}</span>
+                <span role="status">{move || words()}</span>
                 <button class="btn btn--small">
                     <Icon name=IconName::Undo/>
                     "Undo"

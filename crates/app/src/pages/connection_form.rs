@@ -199,11 +199,14 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
                 on:submit=submit
             >
                 {move || {
-                    refusal.get().map(|refusal| {
-                        view! { <RefusalNotice refusal notice load_stored edit_path=edit_path.clone()/> }
-                    })
+                    let notice = refusal.get().map(|refusal| {
+                        view! { <RefusalNotice refusal notice load_stored edit_path=edit_path.clone()/> }.into_any()
+                    });
+                    notice.into_any()
                 }}
-                {move || version.get().map(|version| view! { <input type="hidden" name="version" value=version/> })}
+                {move || {
+                    version.get().map(|version| view! { <input type="hidden" name="version" value=version/> }.into_any()).into_any()
+                }}
                 {move || {
                     let draft = start.get();
                     view! {
@@ -211,12 +214,13 @@ fn ConnectionForm(existing: Option<Connection>, outcome: Option<FormOutcome>) ->
                         <EncryptionPanel draft=draft.clone() errors/>
                         <PlacePanel draft errors/>
                     }
+                    .into_any()
                 }}
                 <div class="row row--wrap form-page__end">
                     <Button label="Save and test" class="btn--fill" busy=pending busy_label="Saving and testing …"/>
                     <a class="btn btn--quiet" href=back>"Cancel"</a>
                     <span class="small muted" role="status">
-                        {move || pending.get().then_some("A server that does not answer takes a few seconds.")}
+                        {move || pending.get().then_some("A server that does not answer takes a few seconds.").into_any()}
                     </span>
                 </div>
             </form>

@@ -119,9 +119,9 @@ fn DeleteForm(
         None => {}
     });
     view! {
-        {move || problem.get().map(|problem| view! { <ProblemNotice problem/> })}
+        {move || problem.get().map(|problem| view! { <ProblemNotice problem/> }.into_any()).into_any()}
         <form class="confirm__end" method="post" action=format!("/connections/{id}/delete") on:submit=submit>
-            <input type="hidden" name="version" value=version/>
+            <input type="hidden" name="version" value=move || version()/>
             {children()}
             <Button label="Delete" class="btn--fill btn--danger" busy=pending busy_label="Deleting …"/>
         </form>

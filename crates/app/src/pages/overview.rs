@@ -88,19 +88,18 @@ pub fn OverviewPage() -> impl IntoView {
         <DeletedNotice overview/>
         {refused.map(|problem| view! { <ProblemNotice problem/> })}
         <Transition fallback=|| view! { <Skeleton lines=6/> }>
-            {
-                // A memo: the page below stays as it is while its numbers change.
+            {move || {
+                // A memo: the page below stays as it is while its numbers change. Made in here, because only what is read
+                // under the `Transition` is waited for.
                 let nothing_yet = Memo::new(move |_| {
                     overview.summary.get().is_some_and(|answer| answer.is_ok_and(|summary| summary.connections.total == 0))
                 });
-                move || {
-                    if nothing_yet.get() {
-                        view! { <FirstRun/> }.into_any()
-                    } else {
-                        view! { <Connections overview run/> }.into_any()
-                    }
+                if nothing_yet.get() {
+                    view! { <FirstRun/> }.into_any()
+                } else {
+                    view! { <Connections overview run/> }.into_any()
                 }
-            }
+            }}
         </Transition>
     }
     .into_any()
@@ -114,7 +113,9 @@ fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
             <Transition>
                 {move || Suspend::new(async move {
                     let checked_at = overview.summary.await.ok().and_then(|summary| summary.checked_at);
-                    checked_at.map(|at| view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> })
+                    checked_at
+                        .map(|at| view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any())
+                        .into_any()
                 })}
             </Transition>
             <div class="page__actions">

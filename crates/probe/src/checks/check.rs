@@ -72,11 +72,35 @@ pub(crate) struct Verdict {
     pub(crate) evidence: Vec<Evidence>,
     /// Why there is no value where there is none.
     pub(crate) no_value: Option<Reason>,
+    /// The limits it was judged by where those are not the check's usual ones.
+    pub(crate) threshold: Option<Threshold>,
 }
 
 impl Verdict {
     fn new(status: CheckStatus, value: Option<f64>, points: u8, detail: String) -> Self {
-        Self { status, value, points, detail, fix_sql: None, evidence: Vec::new(), no_value: None }
+        Self {
+            status,
+            value,
+            points,
+            detail,
+            fix_sql: None,
+            evidence: Vec::new(),
+            no_value: None,
+            threshold: None,
+        }
+    }
+
+    /// At or beyond a limit it is a finding, which takes so many `points` (of a warning, of a critical one).
+    pub(crate) fn by(limits: Threshold, points: (u8, u8), value: f64, detail: impl Into<String>) -> Self {
+        let mut verdict = if value >= limits.critical {
+            Self::critical(points.1, value, detail)
+        } else if value >= limits.warning {
+            Self::warning(points.0, value, detail)
+        } else {
+            Self::ok(value, detail)
+        };
+        verdict.threshold = Some(limits);
+        verdict
     }
 
     pub(crate) fn ok(value: f64, detail: impl Into<String>) -> Self {
@@ -101,6 +125,17 @@ impl Verdict {
         Self::new(CheckStatus::Skipped, None, 0, detail.into())
     }
 
+    /// There is nothing that could be wrong, and no number: no standby, no slot.
+    pub(crate) fn nothing_there(detail: impl Into<String>, reason: &str) -> Self {
+        Self { no_value: Some(Reason::new(reason)), ..Self::new(CheckStatus::Ok, None, 0, detail.into()) }
+    }
+
+    /// What is judged by what happened between two readings, without an interval to look at.
+    pub(crate) fn no_interval(reason: Reason) -> Self {
+        let detail = format!("There is nothing to compare with yet: {}.", plain(&reason.reason));
+        Self { no_value: Some(reason), ..Self::skipped(detail) }
+    }
+
     pub(crate) fn with_fix(mut self, sql: impl Into<String>) -> Self {
         self.fix_sql = Some(sql.into());
         self
@@ -115,6 +150,11 @@ impl Verdict {
     pub(crate) fn is_finding(&self) -> bool {
         matches!(self.status, CheckStatus::Warning | CheckStatus::Critical)
     }
+}
+
+/// The answer holds something that no server of ours would say.
+pub(crate) fn not_an_answer() -> Reason {
+    Reason::new("the server's answer is not what was asked for")
 }
 
 /// The limits of a check as a constant.
@@ -143,7 +183,7 @@ impl Check {
             // JSON has no word for what is not finite.
             value: verdict.value.filter(|value| value.is_finite()),
             unit: self.unit.to_owned(),
-            threshold: self.threshold,
+            threshold: verdict.threshold.or(self.threshold),
             points: verdict.points,
             detail: verdict.detail,
             why: self.why.to_owned(),

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use common::{Reason, TestResult};
 
+use super::Thresholds;
 use crate::{
     Target,
     health::{Known, NamedCounters},
@@ -21,6 +22,9 @@ pub(crate) struct Context<'a> {
     pub(crate) now: DateTime<Utc>,
     /// How long this reading has taken so far, as seen from here.
     pub(crate) reading_ms: f64,
+    /// What the slow tier took within the last hour.
+    pub(crate) slow_ms: f64,
+    pub(crate) thresholds: &'a Thresholds,
     pub(crate) before: &'a NamedCounters,
     pub(crate) counted: &'a mut NamedCounters,
 }
@@ -51,5 +55,11 @@ impl Context<'_> {
         reset_s: Option<f64>,
     ) -> Result<Growth, Reason> {
         self.counted.growth(self.before, name, counter, reset_s)
+    }
+
+    /// Seconds since the reading before, if there was one of this database.
+    pub(crate) fn interval_s(&self) -> Option<f64> {
+        let seconds = self.counted.read_at_s() - self.before.read_at_s();
+        (self.before.read_at_s() > 0.0 && seconds > 0.0).then_some(seconds)
     }
 }

@@ -2,27 +2,74 @@
 
 mod check;
 mod context;
+mod interval;
+mod lock_tree;
+mod sessions;
+mod thresholds;
+mod work;
+mod wraparound;
 
+mod archiver;
 mod cache_hit_ratio;
 mod certificate_expiry;
+mod checkpoints;
+mod connections_by;
 mod connections_used;
+mod dashboard_cost;
+mod deadlocks;
 mod extension_updates;
+mod idle_in_transaction;
+mod io;
+mod lock_waits;
 mod login_privileges;
+mod long_statements;
+mod long_transactions;
 mod md5_passwords;
+mod multixact_wraparound;
 mod password_age;
+mod prepared_transactions;
+mod replication_lag;
+mod replication_slots;
+mod rollbacks;
 mod settings_worth_a_look;
+mod standby_conflicts;
 mod statement_statistics;
+mod temporary_files;
+mod transaction_wraparound;
 mod version_end_of_life;
+mod wal_rate;
+mod wal_receiver;
+mod wraparound_tables;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
 pub(crate) use check::{Ask, Check, Verdict};
 pub(crate) use context::{Context, Growth};
+pub use thresholds::Thresholds;
 
 /// Asked at every reading: no work that grows with the number of relations.
 pub(crate) const FAST: &[&Check] = &[
     &connections_used::CHECK,
+    &connections_by::CHECK,
     &cache_hit_ratio::CHECK,
+    &idle_in_transaction::CHECK,
+    &long_statements::CHECK,
+    &long_transactions::CHECK,
+    &prepared_transactions::CHECK,
+    &lock_waits::CHECK,
+    &deadlocks::CHECK,
+    &temporary_files::CHECK,
+    &rollbacks::CHECK,
+    &checkpoints::CHECK,
+    &wal_rate::CHECK,
+    &io::CHECK,
+    &archiver::CHECK,
+    &replication_lag::CHECK,
+    &replication_slots::CHECK,
+    &standby_conflicts::CHECK,
+    &wal_receiver::CHECK,
+    &transaction_wraparound::CHECK,
+    &multixact_wraparound::CHECK,
     // configuration and security
     &settings_worth_a_look::CHECK,
     &version_end_of_life::CHECK,
@@ -31,12 +78,14 @@ pub(crate) const FAST: &[&Check] = &[
     &login_privileges::CHECK,
     &md5_passwords::CHECK,
     &password_age::CHECK,
+    // Last: it tells what all the others took.
+    &dashboard_cost::CHECK,
 ];
 
 /// Asked once an hour, within a budget.
 pub(crate) const SLOW: &[&Check] = &[
-    // configuration and security
     &extension_updates::CHECK,
+    &wraparound_tables::CHECK,
 ];
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.

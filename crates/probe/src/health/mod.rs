@@ -115,6 +115,8 @@ pub(crate) async fn take(
         test: &test,
         now,
         reading_ms: millis(since.elapsed()),
+        slow_ms: memory.slow.spent_ms(now),
+        thresholds: &limits.thresholds,
         before: &before,
         counted: &mut counted,
     };

@@ -34,6 +34,10 @@ impl NamedCounters {
         Self { read_at_s, started_at_s, counters: BTreeMap::new() }
     }
 
+    pub(crate) fn read_at_s(&self) -> f64 {
+        self.read_at_s
+    }
+
     /// Keeps a counter, and answers what it grew by since `before`.
     pub(crate) fn growth(
         &mut self,

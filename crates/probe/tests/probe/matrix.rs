@@ -96,7 +96,8 @@ async fn latency_asks_as_often_as_it_is_told(target: &Target) {
 async fn health_is_read(target: &Target, cluster: &Cluster, major: i32) {
     let admin = cluster.client("postgres").await;
     admin.batch_execute("create extension if not exists pg_stat_statements").await.unwrap();
-    admin.batch_execute("select count(*) from pg_class").await.unwrap();
+    // Enough work to be among the first, before the questions of the readings themselves.
+    admin.batch_execute("select count(*) from pg_class, generate_series(1, 1000)").await.unwrap();
     let reading = Prober::new().health(target, None, false).await;
     let health = reading.health;
     assert_eq!(health.error, None);
@@ -119,7 +120,7 @@ async fn health_is_read(target: &Target, cluster: &Cluster, major: i32) {
     assert!(statements.top.iter().any(|statement| statement.query.contains("pg_class")), "{statements:?}");
     assert!(statements.top.len() <= 10);
     assert!(statements.top.iter().all(|statement| statement.calls > 0 && statement.wal_bytes.is_some()));
-    assert_eq!(health.checks.len(), 2);
+    assert!(health.checks.iter().any(|check| check.id == "cache-hit-ratio"));
     assert_eq!(health.score, Some(100));
 }
 

@@ -13,6 +13,7 @@ use super::{
     tabs::Tabs,
 };
 use crate::{
+    clock::day,
     components::{Button, CopyButton, Icon, IconName, StatusShape},
     pages::{delete::DeleteDialog, named_connection::address},
 };
@@ -26,20 +27,20 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
         <div class="stack stack--tight">
             <div class="page__head">
                 <div class="row connection__name">
-                    {move || view! { <StatusShape status=status.get()/> }}
+                    {move || view! { <StatusShape status=status.get()/> }.into_any()}
                     <h1 class="cut" title=move || name.get()><bdi>{move || name.get()}</bdi></h1>
                 </div>
                 <Actions detail/>
             </div>
             <div class="row row--wrap connection__badges">
-                {move || detail.connection.with(|connection| view! { <Badges connection=connection.clone()/> })}
+                {move || detail.connection.with(|connection| view! { <Badges connection=connection.clone()/> }.into_any())}
                 <AfterReading detail>
-                    {move || role(detail).map(|role| view! { <span class="badge">{role}</span> })}
+                    {move || role(detail).map(|role| view! { <span class="badge">{role}</span> }.into_any()).into_any()}
                 </AfterReading>
                 {move || detail.connection.with(|connection| {
                     connection.tags.iter().map(|tag| view! {
                         <span class="badge badge--plain connection__label" title=tag.clone()><bdi class="cut">{tag.clone()}</bdi></span>
-                    }).collect_view()
+                    }.into_any()).collect_view().into_any()
                 })}
             </div>
             <div class="row small muted">
@@ -47,7 +48,7 @@ pub(super) fn Header(detail: Detail) -> impl IntoView {
                 <CopyButton text=address label="Copy the address"/>
             </div>
             {move || detail.connection.with(|connection| {
-                (!connection.notes.is_empty()).then(|| view! { <p class="connection__notes"><bdi>{connection.notes.clone()}</bdi></p> })
+                (!connection.notes.is_empty()).then(|| view! { <p class="connection__notes"><bdi>{connection.notes.clone()}</bdi></p> }.into_any()).into_any()
             })}
             <Tabs detail/>
         </div>
@@ -71,11 +72,12 @@ fn role(detail: Detail) -> Option<&'static str> {
 fn Badges(connection: Connection) -> impl IntoView {
     let test = connection.last_check.as_ref();
     let version = test.and_then(|test| test.server_version.clone()).map(|version| {
-        view! { <span class="badge"><Icon name=IconName::Server/>"PostgreSQL "{version}</span> }
+        view! { <span class="badge"><Icon name=IconName::Server/>"PostgreSQL "{version}</span> }.into_any()
     });
     let pooler = test.and_then(|test| test.pooler.clone()).map(|pooler| {
         let name = if pooler.kind == "pgbouncer" { "PgBouncer".to_owned() } else { pooler.kind };
         view! { <span class="badge" title="A pooler shares the server's sessions">"Through "{name}</span> }
+            .into_any()
     });
     let place = match (&connection.cloud_provider, &connection.region) {
         (None, None) => None,
@@ -87,9 +89,10 @@ fn Badges(connection: Connection) -> impl IntoView {
         view! {
             <span class="badge connection__label" title=place><Icon name=IconName::Pin/><bdi class="cut">{place.clone()}</bdi></span>
         }
+        .into_any()
     });
     let paused = (connection.status == ConnectionStatus::Paused)
-        .then(|| view! { <span class="badge badge--plain">"Paused"</span> });
+        .then(|| view! { <span class="badge badge--plain">"Paused"</span> }.into_any());
     view! { {paused} {version} {pooler} {test.and_then(encryption)} {place} }.into_any()
 }
 
@@ -111,7 +114,7 @@ fn encryption(test: &TestResult) -> Option<AnyView> {
         Verified::Pinned => ("badge badge--ok", "known key"),
         Verified::No => ("badge badge--warn", "not verified"),
     };
-    let until = tls.not_after.map(|end| format!(", until {}", end.format("%-d %b %Y"))).unwrap_or_default();
+    let until = tls.not_after.map(|end| format!(", until {}", day(end))).unwrap_or_default();
     let issuer = tls.issuer.as_ref().map(|issuer| format!(", issued by {issuer}")).unwrap_or_default();
     let title = format!("{}{issuer}{until}", tls.cipher.as_deref().unwrap_or("Cipher not known"));
     Some(

@@ -37,7 +37,7 @@ pub(super) fn LastTestPanel(detail: Detail) -> impl IntoView {
                     <Notice tone=Tone::Ok title="Saved">
                         <p>"It has not been tested since."</p>
                     </Notice>
-                })}
+                }.into_any()).into_any()}
                 {move || match test.get() {
                     None => view! {
                         <p class="muted">"Not tested yet. “Test now” connects and times each step."</p>
@@ -73,8 +73,9 @@ fn Reached(test: TestResult, just_saved: bool) -> impl IntoView {
                 <p>{format!("The first answer came after {}.", units::millis(test.total_ms))}</p>
             </Notice>
         }
+        .into_any()
     });
-    let phases = (test.kind == TestKind::Full).then(|| view! { <PhasesBar phases=test.phases/> });
+    let phases = (test.kind == TestKind::Full).then(|| view! { <PhasesBar phases=test.phases/> }.into_any());
     view! {
         {saved}
         {phases}
@@ -116,12 +117,15 @@ fn Failed(test: TestResult, error: TestError, just_saved: bool) -> impl IntoView
         (Tone::Crit, error.kind.headline())
     };
     let steps = steps(&test, &error)
-        .map(|(phase, step)| view! { <StepRow phase step kind=error.kind address=test.address.clone()/> })
+        .map(|(phase, step)| {
+            view! { <StepRow phase step kind=error.kind address=test.address.clone()/> }.into_any()
+        })
         .collect_view();
     let server_said = error.sqlstate.clone().map(|sqlstate| {
         view! {
             <p class="small muted">"The server’s code for it is "<code>{sqlstate}</code>" (SQLSTATE)."</p>
         }
+        .into_any()
     });
     view! {
         <Notice tone title>

@@ -1,6 +1,10 @@
 //! The latency test: one session, `select 1` again and again, each round timed apart.
 
-use common::{Latency, Phase, test_result::MAX_ROUNDS, units};
+use common::{
+    Latency, Phase,
+    test_result::MAX_ROUNDS,
+    units::{self, fixed},
+};
 use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use super::{detail::Detail, words};
@@ -37,7 +41,7 @@ pub(super) fn LatencyPanel(detail: Detail) -> impl IntoView {
                     <Button label="Measure" icon=IconName::Gauge busy=pending busy_label="Measuring …"/>
                     <span class="small muted">"One session, "<code>"select 1"</code>" in each round."</span>
                 </form>
-                {move || detail.latency.get().map(|latency| view! { <Measured latency/> })}
+                {move || detail.latency.get().map(|latency| view! { <Measured latency/> }.into_any()).into_any()}
             </div>
         </Panel>
     }
@@ -53,6 +57,7 @@ fn Measured(latency: Latency) -> impl IntoView {
                 <p><bdi>{error.hint}</bdi></p>
             </Notice>
         }
+        .into_any()
     });
     let numbers = (!latency.rounds_ms.is_empty()).then(|| {
         view! {
@@ -66,6 +71,7 @@ fn Measured(latency: Latency) -> impl IntoView {
             </Tiles>
             <Rounds rounds=latency.rounds_ms.clone()/>
         }
+        .into_any()
     });
     view! {
         {failed}
@@ -107,10 +113,11 @@ fn Rounds(rounds: Vec<f64>) -> impl IntoView {
         .enumerate()
         .map(|(at, ((x, y, width, height), ms))| {
             view! {
-                <rect x=format!("{x:.2}") y=format!("{y:.2}") width=format!("{width:.2}") height=format!("{height:.2}")>
+                <rect x=fixed(x, 2) y=fixed(y, 2) width=fixed(width, 2) height=fixed(height, 2)>
                     <title>{format!("Round {}: {}", at + 1, units::millis(ms))}</title>
                 </rect>
             }
+            .into_any()
         })
         .collect_view();
     view! {

@@ -16,7 +16,7 @@ pub(super) fn RecentPanel(detail: Detail) -> impl IntoView {
     let note = move || heartbeats.with(|heartbeats| passed(heartbeats));
     view! {
         <Panel id="recent" title="Recent checks" note=note actions=move || round_trips(latency.get())>
-            {move || view! { <Strip heartbeats=heartbeats.get()/> }}
+            {move || view! { <Strip heartbeats=heartbeats.get()/> }.into_any()}
         </Panel>
     }
     .into_any()
@@ -34,7 +34,7 @@ fn Strip(heartbeats: Vec<Heartbeat>) -> impl IntoView {
             <Beats checks=statuses/>
             <div class="recent__ends small muted">
                 <Ago at=from suffix=" ago"/>
-                {(from != to).then(|| view! { <Ago at=to suffix=" ago"/> })}
+                {(from != to).then(|| view! { <Ago at=to suffix=" ago"/> }.into_any())}
             </div>
         </div>
         <Table heartbeats/>
@@ -86,6 +86,7 @@ fn Table(heartbeats: Vec<Heartbeat>) -> impl IntoView {
                     <td class="r"><Millis ms=beat.round_trip_ms/></td>
                 </tr>
             }
+            .into_any()
         })
         .collect_view();
     view! {

@@ -11,7 +11,10 @@ use super::{
     detail::{AfterReading, Detail},
     words,
 };
-use crate::components::{Bar, Panel, Skeleton, Unknown};
+use crate::{
+    clock::utc,
+    components::{Bar, Panel, Skeleton, Unknown},
+};
 
 #[component]
 pub(super) fn ServerPanel(detail: Detail) -> impl IntoView {
@@ -36,7 +39,7 @@ pub(super) fn ServerPanel(detail: Detail) -> impl IntoView {
 fn Facts(health: Health) -> impl IntoView {
     let Health { server, metrics, unavailable, .. } = health;
     let text = |text: &str| Quantity { number: text.to_owned(), unit: "" };
-    let started = server.started_at.map(|at| format!("Started {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    let started = server.started_at.map(|at| format!("Started {}", utc(at)));
     let version = server.version.as_deref().map(text);
     let up = server.uptime_s.map(|seconds| text(&units::span(seconds)));
     let role = server.role.map(|role| match role {
@@ -64,7 +67,7 @@ fn Facts(health: Health) -> impl IntoView {
                 <Fact label="Cache hit ratio" value=cache_hit why=why("cache_hit_ratio")/>
                 <Fact label="Transactions" value=transactions why=why("transactions_per_s")/>
                 <Fact label="Pooler" value=pooler why=why("pooler")/>
-                {server.managed_by.as_deref().map(|by| view! { <Fact label="Managed by" value=Some(text(by)) why=String::new()/> })}
+                {server.managed_by.as_deref().map(|by| view! { <Fact label="Managed by" value=Some(text(by)) why=String::new()/> }.into_any())}
                 <Fact label="Time zone" value=server.timezone.as_deref().map(text) why=why("timezone")/>
             </dl>
             <Sessions why=why("active_connections") metrics/>
@@ -96,7 +99,7 @@ fn Fact(
 ) -> impl IntoView {
     let value = match value {
         Some(Quantity { number, unit }) => {
-            let unit = (!unit.is_empty()).then(|| view! { " "<span class="unit">{unit}</span> });
+            let unit = (!unit.is_empty()).then(|| view! { " "<span class="unit">{unit}</span> }.into_any());
             view! { <bdi>{number}</bdi>{unit} }.into_any()
         }
         None => view! { "– "<span class="why">{why}</span> }.into_any(),
@@ -127,7 +130,7 @@ fn Sessions(metrics: Metrics, why: String) -> impl IntoView {
     ];
     let bar = max.filter(|max| *max > 0).zip(total).map(|(max, total)| {
         let parts = states.map(|(_, count, class)| (count.unwrap_or(0) as f64 / max as f64, class)).to_vec();
-        view! { <Bar parts label=format!("{total} of {max} connections are used")/> }
+        view! { <Bar parts label=format!("{total} of {max} connections are used")/> }.into_any()
     });
     let of_limit = match (total, max) {
         (Some(total), Some(max)) => view! { <b>{total}</b>" of "{max} }.into_any(),
@@ -139,11 +142,11 @@ fn Sessions(metrics: Metrics, why: String) -> impl IntoView {
             Some(count) => view! { <b class="num">{count}</b> }.into_any(),
             None => view! { <Unknown reason=why.clone()/> }.into_any(),
         };
-        view! { <span class="row"><i class=format!("swatch {class}") aria-hidden="true"></i>{name}{count}</span> }
+        view! { <span class="row"><i class=format!("swatch {class}") aria-hidden="true"></i>{name}{count}</span> }.into_any()
     });
-    let reserved = reserved.filter(|count| *count > 0).map(|count| {
-        view! { <span>{format!("{count} of them reserved")}</span> }
-    });
+    let reserved = reserved
+        .filter(|count| *count > 0)
+        .map(|count| view! { <span>{format!("{count} of them reserved")}</span> }.into_any());
     view! {
         <div class="sessions">
             <div class="row"><h3>"Connections"</h3><span class="row__end num">{of_limit}</span></div>

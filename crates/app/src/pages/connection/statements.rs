@@ -12,7 +12,10 @@ use super::{
     tabs::Tab,
     words,
 };
-use crate::components::{Bar, CodeBlock, Panel, Skeleton, Unknown};
+use crate::{
+    clock::utc_minute,
+    components::{Bar, CodeBlock, Panel, Skeleton, Unknown},
+};
 
 #[component]
 pub(super) fn StatementsPanel(detail: Detail) -> impl IntoView {
@@ -42,7 +45,8 @@ pub(super) fn StatementsPanel(detail: Detail) -> impl IntoView {
 fn Found(statements: Statements) -> impl IntoView {
     if !statements.available {
         let why = statements.reason.as_deref().map_or_else(|| "not known why".to_owned(), words::reason);
-        let fix = statements.fix_sql.map(|sql| view! { <p>"This mends it:"</p> <CodeBlock code=sql/> });
+        let fix =
+            statements.fix_sql.map(|sql| view! { <p>"This mends it:"</p> <CodeBlock code=sql/> }.into_any());
         return view! {
             <div class="panel__body stack stack--tight">
                 <p>"Statement statistics are missing: "<bdi>{why}</bdi>"."</p>
@@ -55,7 +59,8 @@ fn Found(statements: Statements) -> impl IntoView {
         return view! { <p class="panel__body muted">"No statement has been counted yet."</p> }.into_any();
     }
     let since = statements.top.iter().find_map(|statement| statement.since);
-    let rows = statements.top.into_iter().map(|statement| view! { <Row statement/> }).collect_view();
+    let rows =
+        statements.top.into_iter().map(|statement| view! { <Row statement/> }.into_any()).collect_view();
     view! {
         <table class="table table--tight table--static statements">
             <caption class="sr">"The most expensive statements"</caption>
@@ -72,8 +77,8 @@ fn Found(statements: Statements) -> impl IntoView {
             <tbody>{rows}</tbody>
         </table>
         {since.map(|since| view! {
-            <p class="panel__foot">"Counted since "{since.format("%Y-%m-%d %H:%M UTC").to_string()}"."</p>
-        })}
+            <p class="panel__foot">"Counted since "{utc_minute(since)}"."</p>
+        }.into_any())}
     }
     .into_any()
 }
@@ -86,6 +91,7 @@ fn Row(statement: Statement) -> impl IntoView {
         view! {
             <span class="row num"><Bar parts=vec![(share, "bar__active")]/>{format!("{} %", units::percent(share))}</span>
         }
+        .into_any()
     });
     view! {
         <tr>

@@ -24,6 +24,7 @@ pub(super) fn AfterSaving() -> impl IntoView {
                 <span>{what_it_shows(phase)}</span>
             </li>
         }
+        .into_any()
     });
     view! {
         <aside class="panel" aria-labelledby="after-heading">

@@ -69,7 +69,7 @@ pub(super) fn ServerPanel(
                         {has_password.then(|| view! {
                             <CheckField field="remove_password" checked=draft.remove_password
                                 label="Remove the stored password"/>
-                        })}
+                        }.into_any())}
                     </div>
                 </div>
             </div>
@@ -112,6 +112,7 @@ pub(super) fn EncryptionPanel(draft: ConnectionDraft, errors: Errors) -> impl In
                 <small>{promise}</small>
             </label>
         }
+        .into_any()
     });
     let has_ca = !draft.ssl_root_cert.is_empty();
     view! {
@@ -123,7 +124,7 @@ pub(super) fn EncryptionPanel(draft: ConnectionDraft, errors: Errors) -> impl In
             </fieldset>
             {move || errors.of("ssl_mode").map(|message| view! {
                 <p class="field__error choices__error" id=error_id("ssl_mode")><Icon name=IconName::Info/>{message}</p>
-            })}
+            }.into_any()).into_any()}
             <details class="more" open=move || has_ca || errors.of("ssl_root_cert").is_some()>
                 <summary>"Own CA"<span class="muted">" for a certificate that the system does not know"</span></summary>
                 <div class="more__body">
@@ -165,7 +166,7 @@ pub(super) fn PlacePanel(draft: ConnectionDraft, errors: Errors) -> impl IntoVie
                     </div>
                 </div>
                 <datalist id="cloud-providers">
-                    {CLOUD_PROVIDERS.map(|name| view! { <option value=name></option> }).collect_view()}
+                    {CLOUD_PROVIDERS.map(|name| view! { <option value=name></option> }.into_any()).collect_view()}
                 </datalist>
             </div>
             <details class="more" open=move || has_place || place_is_wrong()>

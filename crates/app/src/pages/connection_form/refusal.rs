@@ -45,7 +45,7 @@ pub(super) fn RefusalNotice(
         view! {
             <strong>"Not saved: "{title}</strong>
             <span>{detail}</span>
-            {hint.map(|hint| view! { <span>{hint}</span> })}
+            {hint.map(|hint| view! { <span>{hint}</span> }.into_any())}
             <span>"What you typed is kept."{request_id.map(|id| format!(" The log has the cause under {id}."))}</span>
             <button class="btn btn--small" type="submit">
                 <Icon name=IconName::Refresh/>
@@ -87,6 +87,7 @@ fn FieldList(problem: Problem) -> impl IntoView {
             {separator}
             <a class="link" href=href rel="external" on:click=move |event| go_to(&event, &error.field)>{label}</a>
         }
+        .into_any()
     });
     view! {
         <strong>"Not saved: "{count}</strong>
@@ -126,6 +127,7 @@ fn Conflict(
                     <td><bdi>{mine}</bdi></td>
                 </tr>
             }
+            .into_any()
         })
         .collect_view();
     view! {
@@ -145,6 +147,7 @@ fn Conflict(
                         </table>
                     </div>
                 }
+                .into_any()
             })}
         <span class="row row--wrap">
             <a class="btn btn--small" href=edit_path rel="external" on:click=move |event| load_stored.run(event)>

@@ -56,5 +56,5 @@ pub(super) fn DeletedNotice(overview: Overview) -> impl IntoView {
             overview.reload();
         });
     });
-    move || deleted.get().map(|id| view! { <Undo id on_undo=undo on_close=close/> })
+    view! { {move || deleted.get().map(|id| view! { <Undo id on_undo=undo on_close=close/> }.into_any()).into_any()} }
 }

@@ -53,7 +53,7 @@ pub(super) fn FilterForm(overview: Overview) -> impl IntoView {
         .into_iter()
         .map(|sort| {
             let chosen = move || filter.with(|filter| filter.sort == sort);
-            view! { <option value=sort.as_str() selected=chosen>{sort.label()}</option> }
+            view! { <option value=sort.as_str() selected=move || chosen()>{sort.label()}</option> }.into_any()
         })
         .collect_view();
     view! {
@@ -62,8 +62,8 @@ pub(super) fn FilterForm(overview: Overview) -> impl IntoView {
             <StatusLinks overview/>
             <form class="list__tools row" method="get" action="/" role="search" on:submit=send>
                 {move || filter.with(|filter| filter.status).map(|status| {
-                    view! { <input type="hidden" name="status" value=status.as_str()/> }
-                })}
+                    view! { <input type="hidden" name="status" value=status.as_str()/> }.into_any()
+                }).into_any()}
                 <label class="sr" for="sort">"Order"</label>
                 <select class="input list__order" id="sort" name="sort" on:change=choose_order>{orders}</select>
                 <label class="sr" for="q">"Filter by name, host, database or tag"</label>
@@ -94,11 +94,12 @@ fn StatusLinks(overview: Overview) -> impl IntoView {
         let href = move || overview.filter.with(|filter| filter.with_status(status).href());
         let chosen = move || overview.filter.with(|filter| filter.status == status).then_some("true");
         view! {
-            <a href=href aria-current=chosen data-noscroll="true">
+            <a href=move || href() aria-current=move || chosen() data-noscroll="true">
                 {label}
-                {count.map(|count| view! { " " <span class="muted">{count}</span> })}
+                {count.map(|count| view! { " " <span class="muted">{count}</span> }.into_any())}
             </a>
         }
+        .into_any()
     };
     view! {
         <div class="seg" role="group" aria-label="Status">
@@ -116,6 +117,7 @@ fn StatusLinks(overview: Overview) -> impl IntoView {
                         {link(None, "All", counts.map(|counts| counts.total))}
                         {of_statuses}
                     }
+                    .into_any()
                 })}
             </Transition>
         </div>

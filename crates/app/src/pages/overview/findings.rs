@@ -23,9 +23,9 @@ pub(super) fn FindingsPanel(overview: Overview) -> impl IntoView {
                         Ok(Page { items, total, .. }) => {
                             let left = total.saturating_sub(items.len() as u64);
                             let foot = (left > 0).then(|| {
-                                view! { <p class="panel__foot">{format!("{left} more on the pages of their connections")}</p> }
+                                view! { <p class="panel__foot">{format!("{left} more on the pages of their connections")}</p> }.into_any()
                             });
-                            let cards = items.into_iter().map(|finding| view! { <FindingCard finding/> }).collect_view();
+                            let cards = items.into_iter().map(|finding| view! { <FindingCard finding/> }.into_any()).collect_view();
                             view! {
                                 <ul>{cards}</ul>
                                 {foot}

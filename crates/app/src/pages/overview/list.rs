@@ -90,7 +90,7 @@ fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
         (total, shown) => format!("{shown} of {total} connections"),
     };
     let left = Signal::derive(move || (!later).then(|| total.saturating_sub(shown())));
-    let rows = items.into_iter().map(|row| view! { <RowOf row/> }).collect_view();
+    let rows = items.into_iter().map(|row| view! { <RowOf row/> }.into_any()).collect_view();
     view! {
         <table class="table list">
             <caption class="sr">{caption}</caption>
@@ -110,14 +110,14 @@ fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
             </thead>
             <tbody>
                 {rows}
-                {move || more.get().into_iter().map(|row| view! { <RowOf row/> }).collect_view()}
+                {move || more.get().into_iter().map(|row| view! { <RowOf row/> }.into_any()).collect_view().into_any()}
             </tbody>
         </table>
         <div class="panel__foot row row--wrap">
-            <span role="status">{count}</span>
+            <span role="status">{move || count()}</span>
             {later.then(|| {
                 let href = filter.with_cursor(None).href();
-                view! { <a class="btn btn--small" href=href>"To the first page"</a> }
+                view! { <a class="btn btn--small" href=href>"To the first page"</a> }.into_any()
             })}
             <NextPage filter next more left/>
             <span class="row__end hide-s">"Bars: newest on the right; the worse, the taller"</span>
@@ -157,14 +157,14 @@ fn NextPage(
             busy.set(false);
         });
     };
-    move || {
-        next.get().map(|cursor| {
-            let words = move || match (busy.get(), left.get()) {
-                (true, _) => "Loading…".to_owned(),
-                (false, Some(left)) => format!("Show next {}", left.clamp(1, PAGE)),
-                (false, None) => "Show more".to_owned(),
-            };
-            view! { <a class="btn btn--small" href=of_cursor(cursor).href() on:click=append>{words}</a> }
-        })
+    let words = move || match (busy.get(), left.get()) {
+        (true, _) => "Loading…".to_owned(),
+        (false, Some(left)) => format!("Show next {}", left.clamp(1, PAGE)),
+        (false, None) => "Show more".to_owned(),
+    };
+    view! {
+        {move || next.get().map(|cursor| {
+            view! { <a class="btn btn--small" href=of_cursor(cursor).href() on:click=append>{move || words()}</a> }.into_any()
+        }).into_any()}
     }
 }

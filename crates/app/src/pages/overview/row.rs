@@ -65,7 +65,7 @@ fn Place(region: Option<String>, cloud_provider: Option<String>) -> impl IntoVie
     match first {
         Some(first) => view! {
             <div class="list__place cut" title=first>{first.clone()}</div>
-            {second.map(|second| view! { <div class="list__place name__sub cut" title=second>{second.clone()}</div> })}
+            {second.map(|second| view! { <div class="list__place name__sub cut" title=second>{second.clone()}</div> }.into_any())}
         }
         .into_any(),
         None => view! { <Unknown reason="No region is given"/> }.into_any(),

@@ -154,8 +154,12 @@ pub(super) fn TestAllProgress(run: TestRun) -> impl IntoView {
     // Without JavaScript nothing asks again by itself, and nothing can be cancelled.
     let scripted = RwSignal::new(false);
     Effect::new(move |_| scripted.set(true));
-    let message = move || run.job.with(|job| job.as_ref().map(|job| job.message.clone()));
-    let ratio = move || run.job.with(|job| job.as_ref().map_or(0.0, |job| job.progress_ratio));
+    let message = move || run.job.with(|job| job.as_ref().map(|job| job.message.clone()).unwrap_or_default());
+    let ratio = move || {
+        run.job.with(|job| {
+            job.as_ref().map_or_else(|| "0".to_owned(), |job| units::fixed(job.progress_ratio, 3))
+        })
+    };
     let cancel = move |_| {
         let Some(id) = run.job.with_untracked(|job| job.as_ref().map(|job| job.id.clone())) else { return };
         spawn_local(async move {
@@ -164,28 +168,34 @@ pub(super) fn TestAllProgress(run: TestRun) -> impl IntoView {
             }
         });
     };
-    move || {
-        shown.get().then(|| {
+    let way_on = move || match (running.get(), scripted.get()) {
+        (false, _) => None,
+        (true, false) => {
+            Some(view! { <a class="btn btn--small row__end" href="">"Look again"</a> }.into_any())
+        }
+        (true, true) => Some(
+            view! {
+                <button type="button" class="btn btn--small row__end" on:click=cancel>
+                    <Icon name=IconName::Stop/>
+                    "Cancel"
+                </button>
+            }
+            .into_any(),
+        ),
+    };
+    view! {
+        {move || shown.get().then(|| {
             view! {
                 <div class="stack stack--tight">
                     <div class="row num small">
-                        <span role="status">{message}</span>
-                        {move || match (running.get(), scripted.get()) {
-                            (false, _) => None,
-                            (true, false) => Some(view! { <a class="btn btn--small row__end" href="">"Look again"</a> }.into_any()),
-                            (true, true) => Some(view! {
-                                <button type="button" class="btn btn--small row__end" on:click=cancel>
-                                    <Icon name=IconName::Stop/>
-                                    "Cancel"
-                                </button>
-                            }.into_any()),
-                        }}
+                        <span role="status">{move || message()}</span>
+                        {move || way_on().into_any()}
                     </div>
                     {move || running.get().then(|| view! {
-                        <progress class="progress" max="1" value=ratio aria-label="Testing all connections"></progress>
-                    })}
+                        <progress class="progress" max="1" value=move || ratio() aria-label="Testing all connections"></progress>
+                    }.into_any()).into_any()}
                 </div>
-            }
-        })
+            }.into_any()
+        }).into_any()}
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn SummaryTiles(overview: Overview) -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 // Why it failed stands where the list would be.
-                overview.summary.await.ok().map(|summary| view! { <NumberTiles summary/> })
+                overview.summary.await.ok().map(|summary| view! { <NumberTiles summary/> }.into_any()).into_any()
             })}
         </Transition>
     }
