@@ -55,12 +55,12 @@ fn Overview(detail: Detail, newest: changes::Newest) -> impl IntoView {
             <div class="stack">
                 <HealthPanel detail/>
                 <ServerPanel detail/>
+                <ChangesPanel detail newest/>
             </div>
             <div class="stack">
                 <RecentPanel detail/>
                 <LatencyPanel detail/>
                 <StatementsPanel detail/>
-                <ChangesPanel detail newest/>
             </div>
         </div>
     }

@@ -83,10 +83,7 @@ pub(crate) const FAST: &[&Check] = &[
 ];
 
 /// Asked once an hour, within a budget.
-pub(crate) const SLOW: &[&Check] = &[
-    &extension_updates::CHECK,
-    &wraparound_tables::CHECK,
-];
+pub(crate) const SLOW: &[&Check] = &[&extension_updates::CHECK, &wraparound_tables::CHECK];
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.
 pub(crate) fn verdict(checks: &[health::Check]) -> (HealthStatus, Option<u8>) {

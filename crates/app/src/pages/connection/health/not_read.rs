@@ -2,8 +2,8 @@
 
 use common::{
     ConnectionId,
-    health::{Check, CheckStatus},
-    setup::{Setup, SetupItem},
+    health::{Check, CheckStatus, Statements},
+    setup::{Setup, SetupCause, SetupItem},
 };
 use leptos::prelude::*;
 
@@ -45,14 +45,14 @@ impl Advice {
 }
 
 #[component]
-pub(super) fn NotReadPanel(setup: Advice, checks: Vec<Check>) -> impl IntoView {
-    let checks = StoredValue::new(checks);
+pub(super) fn NotReadPanel(setup: Advice, checks: Vec<Check>, statements: Statements) -> impl IntoView {
+    let (checks, statements) = (StoredValue::new(checks), StoredValue::new(statements));
     view! {
         <Panel id="not-read" title="Not read">
             <Transition fallback=|| view! { <div class="panel__body"><Skeleton lines=3/></div> }>
                 {move || Suspend::new(async move {
                     match setup.said.await {
-                        Ok(setup) => view! { <Missing setup checks=checks.get_value()/> }.into_any(),
+                        Ok(setup) => view! { <Missing setup=with_statements(setup, statements.get_value()) checks=checks.get_value()/> }.into_any(),
                         Err(RpcError(problem)) => {
                             view! { <div class="panel__body"><ProblemNotice problem/></div> }.into_any()
                         }
@@ -118,6 +118,24 @@ fn Item(item: SetupItem) -> impl IntoView {
     .into_any()
 }
 
+/// Statement statistics have their own place in a reading: what keeps them from being read is told here all the same.
+fn with_statements(mut setup: Setup, statements: Statements) -> Setup {
+    let told = setup.items.iter().any(|item| item.fix_sql.is_some() && item.fix_sql == statements.fix_sql);
+    if !statements.available
+        && !told
+        && let Some(reason) = statements.reason
+    {
+        setup.items.push(SetupItem {
+            values: vec!["Statements".to_owned()],
+            cause: SetupCause::Other,
+            detail: format!("{}.", words::sentence(&reason)),
+            fix_sql: statements.fix_sql,
+            fix_as: None,
+        });
+    }
+    setup
+}
+
 /// Checks that no set-up would change, such as one that took too long: title and reason.
 fn others(setup: &Setup, checks: &[Check]) -> Vec<(String, String)> {
     let told = |title: &String| setup.items.iter().any(|item| item.values.contains(title));
@@ -134,7 +152,7 @@ fn others(setup: &Setup, checks: &[Check]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use common::{ConnectionId, Reason, Unavailable, setup::SetupCause};
+    use common::{ConnectionId, Reason, Unavailable};
 
     use super::*;
 

@@ -219,44 +219,42 @@ fn LoadTab(load: Load) -> impl IntoView {
         <LoadForm load/>
         {move || load.refused.get().filter(|problem| problem.fields.is_empty()).map(|problem| view! { <ProblemNotice problem/> })}
         {move || load.is_running().then(|| view! { <Running load/> })}
-        {move || match load.report() {
-            Some(report) => view! { <Results load report/> }.into_any(),
-            None if load.is_running() => ().into_any(),
-            None => view! {
-                <div class="panel">
-                    <Empty icon=IconName::Gauge title="No load test yet"
-                        text="The first one is kept here, and the next ones are compared with it. Start with what the form proposes."/>
-                </div>
+        {move || {
+            let running = load.is_running();
+            match load.report() {
+                Some(report) if running => {
+                    let seconds = load.job.with(|job| whole_length(job.as_ref(), &report));
+                    view! { <Report report seconds running/> }.into_any()
+                }
+                Some(report) => view! { <Results report comparison=load.comparison.get()/> }.into_any(),
+                None if running => ().into_any(),
+                None => view! {
+                    <div class="panel">
+                        <Empty icon=IconName::Gauge title="No load test yet"
+                            text="The first one is kept here, and the next ones are compared with it. Start with what the form proposes."/>
+                    </div>
+                }
+                .into_any(),
             }
-            .into_any(),
         }}
     }
     .into_any()
 }
 
-/// What was measured, so far or in the end.
+/// What came of the last test.
 #[component]
-fn Results(load: Load, report: LoadReport) -> impl IntoView {
-    let running = load.is_running();
-    let seconds =
-        if running { load.job.with(|job| whole_length(job.as_ref(), &report)) } else { report.duration_s };
-    let head = (!running).then(|| {
-        let (tone, word) = if report.cancelled { (Tone::Warn, "Cancelled") } else { (Tone::Ok, "Done") };
-        let (title, asked, at) = (what(&report), how(&report), report.started_at);
-        view! {
-            <div class="row row--wrap load__head">
-                <h2>"Last test: "{title}</h2>
-                <Badge tone>{word}</Badge>
-                <span class="small muted"><bdi>{asked}</bdi>", "<Ago at suffix=" ago"/></span>
-            </div>
-        }
-    });
-    let comparison =
-        (!running).then(|| load.comparison.get().map(|comparison| view! { <Comparison comparison/> }));
+fn Results(report: LoadReport, comparison: Option<LoadComparison>) -> impl IntoView {
+    let (tone, word) = if report.cancelled { (Tone::Warn, "Cancelled") } else { (Tone::Ok, "Done") };
+    let (title, asked, at) = (what(&report), how(&report), report.started_at);
+    let seconds = report.duration_s;
     view! {
-        {head}
-        <Report report seconds running/>
-        {comparison}
+        <div class="row row--wrap load__head">
+            <h2>"Last test: "{title}</h2>
+            <Badge tone>{word}</Badge>
+            <span class="small muted"><bdi>{asked}</bdi>", "<Ago at suffix=" ago"/></span>
+        </div>
+        <Report report seconds running=false/>
+        {comparison.map(|comparison| view! { <Comparison comparison/> })}
     }
     .into_any()
 }

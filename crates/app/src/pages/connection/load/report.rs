@@ -56,6 +56,8 @@ fn Numbers(report: LoadReport, running: bool) -> impl IntoView {
         Some((p95, p50)) if p50 > 0.0 => format!("{} × the median", units::figures(p95 / p50)),
         _ => "nothing succeeded yet".to_owned(),
     };
+    let noun = if report.connections == 1 { "connection" } else { "connections" };
+    let connections = format!("{} {noun}", report.connections);
     let cpu = report.client.cpu_ratio;
     let (client_tone, client) =
         if report.client.limited { (Tone::Warn, "it was the limit") } else { (Tone::Ok, "not the limit") };
@@ -72,7 +74,7 @@ fn Numbers(report: LoadReport, running: bool) -> impl IntoView {
                 None => view! { <Tile label="Failed" note=part>"0"</Tile> }.into_any(),
             }}
             <Tile label="p95" note=p95><Millis ms=report.latency.p95_ms/></Tile>
-            <Tile label="Connect p95" note=format!("{} connections", report.connections)><Millis ms=report.connect.p95_ms/></Tile>
+            <Tile label="Connect p95" note=connections><Millis ms=report.connect.p95_ms/></Tile>
             <Tile label="This machine" tone=client_tone note=client>
                 {match cpu {
                     Some(cpu) => view! { {units::percent(cpu)}" "<span class="unit">"% CPU"</span> }.into_any(),
