@@ -3,15 +3,29 @@
 mod check;
 mod context;
 
+mod bloat;
+mod relation;
+
+mod autovacuum_behind;
 mod cache_hit_ratio;
 mod certificate_expiry;
 mod connections_used;
+mod duplicate_indexes;
 mod extension_updates;
+mod foreign_keys_without_index;
+mod index_bloat;
+mod invalid_indexes;
 mod login_privileges;
 mod md5_passwords;
+mod missing_index_suspects;
+mod never_analysed;
 mod password_age;
+mod sequences;
 mod settings_worth_a_look;
+mod sizes;
 mod statement_statistics;
+mod table_bloat;
+mod unused_indexes;
 mod version_end_of_life;
 
 use common::health::{self, CheckStatus, HealthStatus};
@@ -33,11 +47,25 @@ pub(crate) const FAST: &[&Check] = &[
     &password_age::CHECK,
 ];
 
-/// Asked once an hour, within a budget.
+/// Asked once an hour, within a budget; what comes first is measured first.
 pub(crate) const SLOW: &[&Check] = &[
+    &sizes::CHECK,
+    &sequences::CHECK,
+    &invalid_indexes::CHECK,
+    &autovacuum_behind::CHECK,
+    &never_analysed::CHECK,
+    &table_bloat::CHECK,
+    &index_bloat::CHECK,
+    &unused_indexes::CHECK,
+    &duplicate_indexes::CHECK,
+    &foreign_keys_without_index::CHECK,
+    &missing_index_suspects::CHECK,
     // configuration and security
     &extension_updates::CHECK,
 ];
+
+/// The check of the slow tier whose value is the database's size.
+pub(crate) const SIZES: &str = sizes::CHECK.id;
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.
 pub(crate) fn verdict(checks: &[health::Check]) -> (HealthStatus, Option<u8>) {

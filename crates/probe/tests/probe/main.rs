@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod certificates;
+mod checks_slow;
 mod failures;
 mod health;
 mod load;
