@@ -19,6 +19,12 @@ pub struct Limits {
     pub statement: Duration,
     /// What the server itself allows a wait for a lock: `lock_timeout`.
     pub lock: Duration,
+    /// After this much of one reading no further check of the slow tier is begun: a person waits.
+    pub slow_reading: Duration,
+    /// After this much of the server's time within an hour neither.
+    pub slow_hour: Duration,
+    /// What the server itself allows one check of the slow tier.
+    pub slow_statement: Duration,
     /// Between the two readings of a fresh health check.
     pub between_readings: Duration,
     /// For the cancel of what still runs when a limit is reached.
@@ -41,6 +47,9 @@ impl Default for Limits {
             second_look: Duration::from_millis(500),
             statement: Duration::from_secs(5),
             lock: Duration::from_secs(1),
+            slow_reading: Duration::from_millis(1500),
+            slow_hour: Duration::from_secs(5),
+            slow_statement: Duration::from_secs(2),
             between_readings: Duration::from_secs(1),
             cancel: Duration::from_secs(1),
             load_request: Duration::from_secs(10),

@@ -79,7 +79,7 @@ impl Known {
         }
     }
 
-    pub(super) fn of(login: &str) -> Self {
+    pub(crate) fn of(login: &str) -> Self {
         Self { login: login.to_owned(), ..Self::default() }
     }
 

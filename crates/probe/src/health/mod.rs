@@ -43,7 +43,7 @@ pub struct HealthReading {
     pub memory: Option<Memory>,
     /// The connect of this reading, as a test.
     pub test: TestResult,
-    /// How often the reading waited for the server, once the session was there.
+    /// How often the reading waited for the server, once the session was there, apart from what is asked hourly.
     pub round_trips: u32,
 }
 
@@ -121,18 +121,20 @@ pub(crate) async fn take(
         counted: &mut counted,
     };
     let mut checks = judge_all(asks, answers, &mut context);
+    let round_trips = session.round_trips() - asked_before;
     if ended.is_none() {
         let slow = memory.slow.measure(session, checks::SLOW, &mut context, deadline);
         ended = Box::pin(slow).await;
     }
     checks.extend(memory.slow.checks(checks::SLOW, now));
+    let size = measured.take("database_size_bytes", memory.slow.database_size_bytes());
+    measured.metrics.database_size_bytes = size;
     let duration_ms = millis(since.elapsed());
 
     let lost = ended.map(|end| match end {
         ended::Ended::Lost(error) => words::postgres_error(&error, Phase::Query, &session.scene()),
         ended::Ended::Timeout => words::health_timeout(&session.scene()),
     });
-    let round_trips = session.round_trips() - asked_before;
     let learned = reading.known.is_ok().then_some(known);
     if let (Some(error), true) = (&lost, reading.is_empty()) {
         let health = down(&test, Some(error.clone()), duration_ms);

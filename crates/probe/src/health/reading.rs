@@ -1,8 +1,7 @@
 //! What is asked of the server at every health reading, each query beside its row type: two round trips (one, where an
 //! earlier reading on the same session has told who the server is), and another for statements.
 //!
-//! Only catalog views whose cost does not grow with the number of relations, but for the database's size, which
-//! comes last.
+//! Only catalog views whose cost does not grow with the number of relations.
 
 use common::{
     Reason, TestResult, Unavailable,
@@ -102,8 +101,6 @@ pub(super) struct Replication {
     pub(super) lag_bytes: Option<i64>,
 }
 
-const SIZE: &str = "select pg_database_size(current_database()) as bytes";
-
 /// Everything that one reading found, or why not.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -115,7 +112,6 @@ pub(crate) struct Reading {
     pub(super) waiting_locks: Result<Option<i64>, Reason>,
     pub(super) oldest_xid_age: Result<Option<i64>, Reason>,
     pub(super) replication: Result<Replication, Reason>,
-    pub(super) size_bytes: Result<Option<i64>, Reason>,
     pub(super) statements: Statements,
 }
 
@@ -172,7 +168,7 @@ impl Reading {
         if first.is_none() {
             queries.extend(First::QUERIES);
         }
-        queries.extend([ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION, SIZE]);
+        queries.extend([ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION]);
         queries.extend(more);
         let answers = transaction::read(session, &queries, deadline).await;
         let mut sorter = Sorter { answers: answers.into_iter(), user: known.user().to_owned(), ended: None };
@@ -193,7 +189,6 @@ impl Reading {
                 lag_bytes: row.number("lag_bytes"),
             })
         });
-        let size_bytes = sorter.row(|row| Some(row.number("bytes")));
         let more = more.iter().map(|_| sorter.next()).collect();
         let mut ended = sorter.ended;
 
@@ -219,7 +214,6 @@ impl Reading {
             waiting_locks,
             oldest_xid_age,
             replication,
-            size_bytes,
             statements,
         };
         (reading, more, ended)

@@ -4,19 +4,21 @@
 //! first; each message begins by going back to it, so that an error ends only its own query: the next one finds a
 //! transaction that works. Through a pooler in transaction mode all of it is one transaction on one server session.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
+    Limits,
     rows::Answer,
     session::{AskError, Session},
 };
 
 /// Settings are local to the transaction: a pooled session goes back as it came. With only `pg_catalog` to look in,
 /// nobody's function of the same name is called by mistake.
-fn begin(session: &Session) -> String {
-    let limits = session.limits();
+///
+/// What takes long takes one process of the server, not several.
+fn begin(limits: &Limits, statement: Duration) -> String {
     format!(
         "begin read only; \
          set local statement_timeout = {}; \
@@ -24,8 +26,9 @@ fn begin(session: &Session) -> String {
          set local idle_in_transaction_session_timeout = {idle}; \
          set local search_path = pg_catalog; \
          set local jit = off; \
+         set local max_parallel_workers_per_gather = 0; \
          savepoint before",
-        limits.statement.as_millis().max(1),
+        statement.as_millis().max(1),
         limits.lock.as_millis().max(1),
         // All messages are sent at once: nothing of ours ever waits in a transaction, unless we are gone.
         idle = limits.statement.as_millis().max(1),
@@ -50,7 +53,35 @@ pub(super) async fn read(
     queries: &[&str],
     deadline: Instant,
 ) -> Vec<Result<Answer, AskError>> {
-    let mut messages = vec![begin(session)];
+    read_within(session, queries, session.limits().statement, deadline).await
+}
+
+/// How long the server has been at this transaction. It is asked last, and answered also where what came before it
+/// failed.
+const TOOK: &str =
+    "select extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as took_ms";
+
+/// One query that may take long, and the milliseconds that the server took for it where it said so.
+pub(super) async fn read_timed(
+    session: &Session,
+    query: &str,
+    statement: Duration,
+    deadline: Instant,
+) -> (Result<Answer, AskError>, Option<f64>) {
+    let mut answers = read_within(session, &[query, TOOK], statement, deadline).await;
+    let took = answers.pop().and_then(Result::ok);
+    let took_ms = took.and_then(|answer| answer.first()?.finite("took_ms"));
+    (answers.pop().unwrap_or(Ok(Answer::empty())), took_ms)
+}
+
+/// [`read`] with another time limit for each of them.
+async fn read_within(
+    session: &Session,
+    queries: &[&str],
+    statement: Duration,
+    deadline: Instant,
+) -> Vec<Result<Answer, AskError>> {
+    let mut messages = vec![begin(session.limits(), statement)];
     let looks = can_look_whether_we_are_there(session);
     if looks {
         messages.push(STILL_THERE.to_owned());

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod checks_fast;
+mod checks_slow;
 mod failures;
 mod health;
 mod load;

@@ -121,7 +121,7 @@ async fn health_is_read(target: &Target, cluster: &Cluster, major: i32) {
     assert!(statements.top.len() <= 10);
     assert!(statements.top.iter().all(|statement| statement.calls > 0 && statement.wal_bytes.is_some()));
     assert!(health.checks.iter().any(|check| check.id == "cache-hit-ratio"));
-    assert_eq!(health.score, Some(100));
+    assert_eq!(health.score, Some(100), "{:#?}", health.checks);
 }
 
 pub(crate) fn every_missing_number_has_its_reason(health: &common::Health) {
