@@ -5,6 +5,7 @@ mod context;
 
 mod cache_hit_ratio;
 mod connections_used;
+mod pooler_waiting;
 
 use common::health::{self, CheckStatus, HealthStatus};
 
@@ -12,7 +13,8 @@ pub(crate) use check::{Ask, Check, Verdict};
 pub(crate) use context::{Context, Growth};
 
 /// Asked at every reading: no work that grows with the number of relations.
-pub(crate) const FAST: &[&Check] = &[&connections_used::CHECK, &cache_hit_ratio::CHECK];
+pub(crate) const FAST: &[&Check] =
+    &[&connections_used::CHECK, &cache_hit_ratio::CHECK, &pooler_waiting::CHECK];
 
 /// Asked once an hour, within a budget.
 pub(crate) const SLOW: &[&Check] = &[];
@@ -61,7 +63,8 @@ mod tests {
         for check in FAST.iter().chain(SLOW) {
             assert!(ids.insert(check.id), "{} twice", check.id);
             assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
-            assert!(check.docs_url.starts_with("https://www.postgresql.org/"), "{}", check.id);
+            let manuals = ["https://www.postgresql.org/", "https://www.pgbouncer.org/"];
+            assert!(manuals.iter().any(|manual| check.docs_url.starts_with(manual)), "{}", check.id);
             assert!(check.why.ends_with('.') && !check.title.ends_with('.'), "{}", check.id);
         }
     }

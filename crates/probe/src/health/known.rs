@@ -80,7 +80,7 @@ impl Known {
         Self { login: login.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn as_login(mut self, login: &str) -> Self {
+    pub(super) fn with_login(mut self, login: &str) -> Self {
         self.login = login.to_owned();
         self
     }

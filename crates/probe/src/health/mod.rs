@@ -29,6 +29,7 @@ use crate::{
     Limits, Target,
     checks::{self, Ask, Check, Context},
     connect_test,
+    pooler::console,
     rows::Answer,
     session::Session,
     words,
@@ -52,10 +53,13 @@ pub(crate) async fn run(
     two_readings: bool,
     limits: &Limits,
 ) -> HealthReading {
-    let (test, session) = Box::pin(connect_test::open(target, limits)).await;
+    let (mut test, session) = Box::pin(connect_test::open(target, limits)).await;
     let Some(session) = session else {
         return HealthReading::of_failed(test);
     };
+    if console::is_there(&test) {
+        console::tell(&mut test, target, limits).await;
+    }
     let taken = Box::pin(take(&session, None, test, previous, two_readings)).await;
     if taken.lost {
         session.abandon().await;
