@@ -7,6 +7,8 @@
 mod certificates;
 mod failures;
 mod health;
+mod held;
+mod left_behind;
 mod load;
 mod matrix;
 mod pooler;
