@@ -5,7 +5,8 @@ use common::{Phase, Reason, TestResult};
 use tokio::time::Instant;
 
 use crate::{
-    Limits, Target, pooler,
+    Limits, Target,
+    pooler::{self, console},
     session::{Session, Trace},
 };
 
@@ -14,9 +15,13 @@ const ABOUT: &str = "select pg_catalog.current_setting('server_version_num') as 
                      pg_catalog.pg_backend_pid() as backend_pid";
 
 pub(crate) async fn run(target: &Target, limits: &Limits) -> TestResult {
-    let (result, session) = Box::pin(open(target, limits)).await;
+    let (mut result, session) = Box::pin(open(target, limits)).await;
     if let Some(session) = session {
         session.close().await;
+    }
+    // Only now: one session at a time.
+    if console::is_there(&result) {
+        console::tell(&mut result, target, limits).await;
     }
     result
 }

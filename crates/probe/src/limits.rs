@@ -27,6 +27,8 @@ pub struct Limits {
     pub slow_statement: Duration,
     /// Between the two readings of a fresh health check.
     pub between_readings: Duration,
+    /// For everything that is asked of a pooler's console.
+    pub console: Duration,
     /// For the cancel of what still runs when a limit is reached.
     pub cancel: Duration,
     /// One request of a load test, before its session is given up. Longer than `statement`, so that the server's own
@@ -51,6 +53,7 @@ impl Default for Limits {
             slow_hour: Duration::from_secs(5),
             slow_statement: Duration::from_secs(2),
             between_readings: Duration::from_secs(1),
+            console: Duration::from_secs(2),
             cancel: Duration::from_secs(1),
             load_request: Duration::from_secs(10),
             load_drain: Duration::from_secs(5),

@@ -48,8 +48,22 @@ pub(crate) async fn take(
     loaded: targets::Loaded,
     two_readings: bool,
 ) -> Result<Health, Problem> {
+    take_on(service, loaded, two_readings, true).await
+}
+
+/// [`take`], but for a database that failed a moment ago and is left alone for now: then that failure is the answer.
+async fn take_if_due(service: &Service, loaded: targets::Loaded) -> Result<Health, Problem> {
+    take_on(service, loaded, false, false).await
+}
+
+async fn take_on(
+    service: &Service,
+    loaded: targets::Loaded,
+    two_readings: bool,
+    now: bool,
+) -> Result<Health, Problem> {
     let asking = service.clone();
-    let key = (loaded.key.clone(), two_readings);
+    let key = (loaded.key.clone(), two_readings, now);
     let read = move || async move {
         let target = match &loaded.target {
             Ok(target) => target,
@@ -62,11 +76,13 @@ pub(crate) async fn take(
         };
         let previous = memory(&asking, loaded.id()).await;
         // The interval since the reading before says more than a second does.
-        let now = asking.0.clock.now();
-        let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(now));
-        let reading = {
-            let _place = asking.0.guests.place(&target.host, target.port).await;
-            asking.0.prober.health(target, previous.as_ref(), two_readings).await
+        let at = asking.0.clock.now();
+        let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
+        let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now };
+        let reading = match asking.0.held.health(asked, previous.as_ref(), two_readings).await {
+            Ok(reading) => reading,
+            // It was not asked: there is nothing new to keep.
+            Err(left_alone) => return probe::HealthReading::of_failed(*left_alone.last).health,
         };
         recording::health(&asking, &loaded.key, &reading).await;
         reading.health
@@ -98,7 +114,7 @@ pub async fn read_all(service: &Service, who: &Principal) -> Result<AllHealth, P
     }
     let mut late: Vec<ConnectionId> = missing.iter().map(targets::Loaded::id).collect();
     let readings = stream::iter(missing)
-        .map(|target| take(service, target, false))
+        .map(|target| take_if_due(service, target))
         .buffer_unordered(CONCURRENT_READINGS)
         .take_until(tokio::time::sleep(ALL_LIMIT));
     let mut readings = std::pin::pin!(readings);

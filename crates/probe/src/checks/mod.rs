@@ -36,6 +36,7 @@ mod missing_index_suspects;
 mod multixact_wraparound;
 mod never_analysed;
 mod password_age;
+mod pooler_waiting;
 mod prepared_transactions;
 mod replication_lag;
 mod replication_slots;
@@ -64,6 +65,7 @@ pub use thresholds::Thresholds;
 pub(crate) const FAST: &[&Check] = &[
     &connections_used::CHECK,
     &connections_by::CHECK,
+    &pooler_waiting::CHECK,
     &cache_hit_ratio::CHECK,
     &idle_in_transaction::CHECK,
     &long_statements::CHECK,
@@ -159,7 +161,8 @@ mod tests {
         for check in FAST.iter().chain(SLOW) {
             assert!(ids.insert(check.id), "{} twice", check.id);
             assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
-            assert!(check.docs_url.starts_with("https://www.postgresql.org/"), "{}", check.id);
+            let manuals = ["https://www.postgresql.org/", "https://www.pgbouncer.org/"];
+            assert!(manuals.iter().any(|manual| check.docs_url.starts_with(manual)), "{}", check.id);
             assert!(check.why.ends_with('.') && !check.title.ends_with('.'), "{}", check.id);
         }
     }

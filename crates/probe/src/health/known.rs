@@ -15,7 +15,6 @@ select current_setting('server_version_num') as version_num,
        current_setting('TimeZone') as timezone,
        current_user as role_name,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
-       pg_has_role(current_user, 'pg_monitor', 'usage') as monitor,
        pg_has_role(current_user, 'pg_read_all_stats', 'usage') as reads_all_stats,
        pg_has_role(current_user, 'pg_read_all_settings', 'usage') as reads_all_settings,
        current_setting('max_connections') as max_connections,
@@ -38,7 +37,6 @@ pub(crate) struct Known {
     /// Whom the server takes us for; a pooler may have mapped the user. As the server sent it: only for [`crate::sql`].
     pub(crate) role_name: Option<String>,
     pub(crate) superuser: Option<bool>,
-    pub(crate) monitor: Option<bool>,
     pub(crate) reads_all_stats: Option<bool>,
     pub(crate) reads_all_settings: Option<bool>,
     pub(crate) max_connections: Option<i64>,
@@ -51,7 +49,7 @@ pub(crate) struct Known {
     /// The version of `pg_stat_statements` in this database; `None` where it is not created.
     pub(crate) statements: Option<(u32, u32)>,
     /// The user of the connection.
-    login: String,
+    pub(crate) login: String,
 }
 
 impl Known {
@@ -66,7 +64,6 @@ impl Known {
             timezone: row.text("timezone").map(|zone| text::clean_server_text(&zone)),
             role_name: row.text("role_name"),
             superuser: row.flag("superuser"),
-            monitor: row.flag("monitor"),
             reads_all_stats: row.flag("reads_all_stats"),
             reads_all_settings: row.flag("reads_all_settings"),
             max_connections: row.number("max_connections"),
@@ -83,7 +80,7 @@ impl Known {
         Self { login: login.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn as_login(mut self, login: &str) -> Self {
+    pub(super) fn with_login(mut self, login: &str) -> Self {
         self.login = login.to_owned();
         self
     }

@@ -30,6 +30,7 @@ use crate::{
     checks::{self, Ask, Check, Context},
     connect_test,
     facts::{self, Seen},
+    pooler::console,
     rows::Answer,
     session::Session,
     words,
@@ -53,10 +54,13 @@ pub(crate) async fn run(
     two_readings: bool,
     limits: &Limits,
 ) -> HealthReading {
-    let (test, session) = Box::pin(connect_test::open(target, limits)).await;
+    let (mut test, session) = Box::pin(connect_test::open(target, limits)).await;
     let Some(session) = session else {
         return HealthReading::of_failed(test);
     };
+    if console::is_there(&test) {
+        console::tell(&mut test, target, limits).await;
+    }
     let taken = Box::pin(take(&session, None, test, previous, two_readings)).await;
     if taken.lost {
         session.abandon().await;
@@ -115,7 +119,7 @@ pub(crate) async fn take(
         test: &test,
         now,
         reading_ms: millis(since.elapsed()),
-        slow_ms: memory.slow.spent_ms(now),
+        slow_ms: memory.slow.spent_ms(),
         thresholds: &limits.thresholds,
         before: &before,
         counted: &mut counted,

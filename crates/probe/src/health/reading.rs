@@ -134,7 +134,7 @@ impl First {
     }
 
     fn sort(sorter: &mut Sorter, target: &Target) -> Self {
-        let known = sorter.row(|row| Some(Known::from_row(row).as_login(&target.username)));
+        let known = sorter.row(|row| Some(Known::from_row(row).with_login(&target.username)));
         if let Ok(known) = &known {
             sorter.user = known.user().to_owned();
         }

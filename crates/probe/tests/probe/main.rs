@@ -9,6 +9,8 @@ mod checks_fast;
 mod checks_slow;
 mod failures;
 mod health;
+mod held;
+mod left_behind;
 mod load;
 mod matrix;
 mod pooler;
