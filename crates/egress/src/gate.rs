@@ -466,6 +466,21 @@ mod tests {
         assert_eq!(gate.follower.feed(&auth(3)), Err(Violation::ReadablePassword { md5: false }));
     }
 
+    #[test]
+    fn a_load_test_may_be_answered_for_ever_but_not_in_one_message() {
+        let through = |bytes: &[u8]| {
+            let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::BoundedMessages);
+            bytes.chunks(8192).try_for_each(|piece| gate.follower.feed(piece))
+        };
+        let signed_in = [auth(0), message(b'Z', b"I")].concat();
+        let many = [signed_in.clone(), message(b'D', &vec![0; 512 * 1024]).repeat(20)].concat();
+        assert_eq!(through(&many), Ok(()));
+        let long = [signed_in, message(b'D', &vec![0; 2 * 1024 * 1024])].concat();
+        assert_eq!(through(&long), Err(Violation::TooMuch));
+        let endless = [auth(0), message(b'S', b"a\0b\0").repeat(100_000)].concat();
+        assert_eq!(through(&endless), Err(Violation::TooMuch));
+    }
+
     #[tokio::test]
     async fn nothing_of_a_refused_message_is_passed_on() {
         let bytes = auth(3);

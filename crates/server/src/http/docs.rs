@@ -113,7 +113,8 @@ pub(super) struct NewLoad {
     /// Over how many seconds the sessions (and the rate) grow to their full number; at most `duration_s`.
     #[schema(minimum = 0, default = 0)]
     ramp_s: Option<f64>,
-    /// One statement instead of `select 1`, read only, only where the connection has `allow_statements`.
+    /// One statement instead of `select 1`, only where the connection has `allow_statements`. It runs read only for at
+    /// most 5 s at a time, and is rolled back.
     #[schema(max_length = 10_000)]
     statement: Option<String>,
 }
