@@ -160,7 +160,11 @@ mod tests {
         let mut ids = std::collections::BTreeSet::new();
         for check in FAST.iter().chain(SLOW) {
             assert!(ids.insert(check.id), "{} twice", check.id);
-            assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
+            assert!(
+                check.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                check.id
+            );
             let manuals = ["https://www.postgresql.org/", "https://www.pgbouncer.org/"];
             assert!(manuals.iter().any(|manual| check.docs_url.starts_with(manual)), "{}", check.id);
             assert!(check.why.ends_with('.') && !check.title.ends_with('.'), "{}", check.id);
