@@ -100,6 +100,7 @@ pub(crate) const FAST: &[&Check] = &[
 /// Asked once an hour, within a budget; what comes first is measured first.
 pub(crate) const SLOW: &[&Check] = &[
     &sizes::CHECK,
+    &extension_updates::CHECK,
     &sequences::CHECK,
     &invalid_indexes::CHECK,
     &autovacuum_behind::CHECK,
@@ -111,7 +112,6 @@ pub(crate) const SLOW: &[&Check] = &[
     &foreign_keys_without_index::CHECK,
     &missing_index_suspects::CHECK,
     &wraparound_tables::CHECK,
-    &extension_updates::CHECK,
 ];
 
 /// The check of the slow tier whose value is the database's size.
