@@ -133,7 +133,10 @@ mod tests {
     use super::*;
 
     fn known(preloaded: Option<&str>, statements: Option<(u32, u32)>) -> Known {
-        Known { preloaded: preloaded.map(str::to_owned), statements, ..Known::default() }
+        let mut known = Known::default();
+        known.preloaded = preloaded.map(str::to_owned);
+        known.statements = statements;
+        known
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub(crate) async fn take(
     let earlier = earlier.as_ref().or(memory.counters.as_ref());
     let mut measured = metrics::from_reading(&reading, earlier);
     measured.pending_restart = seen.pending_restart();
+    // For the checks, as it was last measured: the slow tier comes after them.
+    measured.metrics.database_size_bytes = memory.slow.database_size_bytes().ok().flatten();
     let now = common::time::whole_micros(Utc::now());
     let mut counted =
         NamedCounters::at(known.now_s.unwrap_or_default(), known.started_at_s.unwrap_or_default());

@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod certificates;
+mod changes;
 mod checks_fast;
 mod checks_slow;
+mod configuration;
 mod failures;
 mod health;
 mod held;
