@@ -51,7 +51,7 @@ pub(crate) struct Known {
     /// The version of `pg_stat_statements` in this database; `None` where it is not created.
     pub(crate) statements: Option<(u32, u32)>,
     /// The user of the connection.
-    login: String,
+    pub(crate) login: String,
 }
 
 impl Known {
