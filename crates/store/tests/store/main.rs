@@ -10,4 +10,5 @@ mod loads;
 mod opening;
 mod secrets;
 mod size;
+mod statements;
 mod support;

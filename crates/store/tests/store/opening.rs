@@ -10,7 +10,7 @@ use testkit::{
     pgbouncer::{Bouncer, PoolMode},
 };
 
-use crate::support::{Fixture, config, named, now};
+use crate::support::{Fixture, config, migrations, named, now};
 
 #[tokio::test]
 async fn a_second_start_migrates_nothing_and_finds_its_rows() {
@@ -19,8 +19,8 @@ async fn a_second_start_migrates_nothing_and_finds_its_rows() {
     let again = Store::open(fixture.config.clone()).await.unwrap();
     assert_eq!(again.get(id, now()).await.unwrap().name, "one");
     let info = again.migrations().await.unwrap();
-    assert_eq!((info.applied, info.latest), (2, 2));
-    assert_eq!(fixture.count("schema_migrations").await, 2);
+    assert_eq!((info.applied, info.latest), (migrations(), migrations()));
+    assert_eq!(fixture.count("schema_migrations").await, i64::from(migrations()));
     assert_eq!(store::migrate(&fixture.config).await.unwrap(), info);
 }
 
@@ -35,7 +35,7 @@ async fn two_starts_at_once_migrate_once() {
     let sql = cluster.client("postgres").await;
     let applied: i64 =
         sql.query_one("select count(*) from dashboard.schema_migrations", &[]).await.unwrap().get(0);
-    assert_eq!(applied, 2);
+    assert_eq!(applied, i64::from(migrations()));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn an_older_replica_keeps_running_after_newer_migrations() {
     .unwrap();
     let again = Store::open(fixture.config.clone()).await.unwrap();
     let info = again.migrations().await.unwrap();
-    assert_eq!((info.applied, info.latest), (99, 2));
+    assert_eq!((info.applied, info.latest), (99, migrations()));
 }
 
 #[tokio::test]

@@ -53,6 +53,12 @@ impl Fixture {
     }
 }
 
+/// How many migrations this release has.
+pub(crate) fn migrations() -> i32 {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    std::fs::read_dir(folder).unwrap().count() as i32
+}
+
 pub(crate) fn config(url: &str) -> StoreConfig {
     StoreConfig {
         url: SecretString::from(url.to_owned()),
