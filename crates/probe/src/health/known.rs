@@ -48,6 +48,8 @@ pub(crate) struct Known {
     pub(crate) provider: Option<&'static str>,
     /// `shared_preload_libraries`; `None` where we may not see it.
     pub(crate) preloaded: Option<String>,
+    /// Where the statistics of statements are; `None` where that could not be asked.
+    pub(crate) extension: Option<crate::statements::Extension>,
     /// The user of the connection.
     login: String,
 }
@@ -72,11 +74,12 @@ impl Known {
             block_size: row.number("block_size"),
             provider: row.text("provider_role").as_deref().and_then(provider),
             preloaded: None,
+            extension: None,
             login: String::new(),
         }
     }
 
-    pub(super) fn of(login: &str) -> Self {
+    pub(crate) fn of(login: &str) -> Self {
         Self { login: login.to_owned(), ..Self::default() }
     }
 
@@ -111,6 +114,11 @@ impl Known {
     /// The reason of whatever needs `pg_monitor`.
     pub(crate) fn no_privilege(&self) -> Reason {
         crate::sql::no_privilege(self.user())
+    }
+
+    pub(super) fn with_extension(mut self, extension: Option<crate::statements::Extension>) -> Self {
+        self.extension = extension;
+        self
     }
 
     pub(super) fn with_preloaded(mut self, answer: Option<&Answer>) -> Self {

@@ -1,9 +1,12 @@
 //! What one reading hands to the next: counters for rates, what the slow tier has found, and facts to compare with.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, NamedCounters, named_counters::LONGEST_INTERVAL_S, slow::SlowTier};
+use crate::StatementsBefore;
 
 /// Kept between readings of one connection by whoever asks. Its JSON may come from another release: what that did
 /// not know is empty.
@@ -15,9 +18,17 @@ pub struct Memory {
     pub(super) counters: Option<Counters>,
     pub(super) named: NamedCounters,
     pub(super) slow: SlowTier,
+    /// Kept apart: it is large.
+    #[serde(skip)]
+    pub(super) statements: Option<Arc<StatementsBefore>>,
 }
 
 impl Memory {
+    /// With what is known of statements.
+    pub fn with_statements(self, before: Option<StatementsBefore>) -> Self {
+        Self { statements: before.map(Arc::new), ..self }
+    }
+
     /// Whether a reading that is taken `now` will have rates: its counters are there, and not too old.
     pub fn gives_rates(&self, now: DateTime<Utc>) -> bool {
         self.counters.as_ref().is_some_and(|counters| {

@@ -9,7 +9,9 @@ mod failures;
 mod health;
 mod load;
 mod matrix;
+mod plans;
 mod pooler;
+mod statements;
 
 use std::time::Duration;
 
