@@ -5,6 +5,7 @@
 
 pub mod load;
 pub mod overview;
+pub mod statements;
 
 use common::{
     Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Problem, ProblemCode, TestResult,

@@ -9,7 +9,8 @@ use common::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Permission, Principal, Service, connections, failure, patience::within_patience, recording, targets,
+    Permission, Principal, Service, connections, failure, patience::within_patience, recording, statements,
+    targets,
 };
 
 /// How long a reading of all connections may take; what is missing by then says so.
@@ -64,10 +65,11 @@ pub(crate) async fn take(
         // The interval since the reading before says more than a second does.
         let now = asking.0.clock.now();
         let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(now));
-        let reading = {
+        let mut reading = {
             let _place = asking.0.guests.place(&target.host, target.port).await;
             asking.0.prober.health(target, previous.as_ref(), two_readings).await
         };
+        statements::name(&asking, &mut reading).await;
         recording::health(&asking, &loaded.key, &reading).await;
         reading.health
     };
@@ -77,7 +79,15 @@ pub(crate) async fn take(
 /// What the reading before handed on. Without it rates are unavailable, which is no reason not to read.
 async fn memory(service: &Service, id: ConnectionId) -> Option<probe::Memory> {
     let (_, memory) = service.store().latest_health(id).await.ok().flatten()?;
-    serde_json::from_value(memory?).ok()
+    let memory: probe::Memory = serde_json::from_value(memory?).ok()?;
+    Some(memory.with_statements(statements_before(service, id).await))
+}
+
+/// Another release may have written it in another way: then it counts as none.
+async fn statements_before(service: &Service, id: ConnectionId) -> Option<probe::StatementsBefore> {
+    let before = service.store().statements_before(id).await.ok().flatten()?;
+    let snapshot = serde_json::from_str(&before.snapshot).ok()?;
+    Some(probe::StatementsBefore { snapshot, taken_at: before.taken_at, texts: before.texts })
 }
 
 /// The last reading of every connection that is not paused; where there is none, one is taken now. All together

@@ -3,11 +3,13 @@
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
+use chrono::{DateTime, Datelike, Utc};
 use common::{
     ConnectionId, FieldError, Problem,
     connection::{ConnectionStatus, ListQuery, Sort},
     health::Severity,
     list::MAX_LIMIT,
+    statements::{StatementOrder, StatementsQuery},
     test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
     text,
 };
@@ -71,6 +73,14 @@ impl Parameters {
     }
 
     /// An empty text filters nothing. Only of texts that is clear: an empty number or name is an oversight.
+    /// As often as it is there.
+    fn every(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) =
+            std::mem::take(&mut self.left).into_iter().partition::<Vec<_>, _>(|(key, _)| key == name);
+        self.left = left;
+        taken.into_iter().map(|(_, value)| value.unwrap_or_default()).collect()
+    }
+
     fn filled(&mut self, name: &str) -> Option<String> {
         self.text(name).filter(|value| !value.is_empty())
     }
@@ -110,6 +120,15 @@ impl Parameters {
             self.fault(name, "range", rule);
         }
         within
+    }
+
+    fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        let value = self.text(name)?;
+        let time = DateTime::parse_from_rfc3339(&value).ok().filter(|time| (1..=9999).contains(&time.year()));
+        if time.is_none() {
+            self.fault(name, "type", "Must be a time in RFC 3339: 2026-11-24T11:30:00Z.");
+        }
+        time.map(|time| time.with_timezone(&Utc))
     }
 
     fn limit(&mut self) -> Option<u32> {
@@ -166,6 +185,27 @@ impl FromQuery for FindingQuery {
                 .map(ConnectionId),
             limit: query.limit(),
             cursor: query.cursor(),
+        }
+    }
+}
+
+impl FromQuery for StatementsQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        let mut connection_ids = Vec::new();
+        for id in query.every("connection_id") {
+            match id.parse::<i64>().ok().filter(|id| *id > 0) {
+                Some(id) => connection_ids.push(ConnectionId(id)),
+                None => query.fault("connection_id", "type", "Must be the id of a connection."),
+            }
+        }
+        Self {
+            connection_ids,
+            from: query.time("from"),
+            to: query.time("to"),
+            order_by: query
+                .one_of("order_by", || StatementOrder::ALL.map(StatementOrder::as_str).to_vec())
+                .unwrap_or_default(),
+            limit: query.limit(),
         }
     }
 }
