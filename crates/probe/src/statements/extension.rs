@@ -13,6 +13,7 @@ pub(crate) const PRELOADED: &str = "select current_setting('shared_preload_libra
 pub(crate) const EXTENSION: &str = "\
 select e.extversion as version,
        n.nspname as schema,
+       current_setting('pg_stat_statements.max', true) as most,
        case when e.extversion is null
             then exists (select from pg_available_extensions a where a.name = 'pg_stat_statements')
             else true
@@ -37,6 +38,8 @@ impl Version {
 pub(crate) struct Extension {
     /// Version and schema, where it was created.
     pub(super) place: Option<(Version, String)>,
+    /// How many entries the server keeps; `None` where the library is not loaded.
+    pub(super) most: Option<i64>,
     available: bool,
 }
 
@@ -46,6 +49,7 @@ impl Extension {
         let version = row.and_then(|row| row.text("version")).and_then(|version| Version::parse(&version));
         Self {
             place: version.zip(row.and_then(|row| row.text("schema"))),
+            most: row.and_then(|row| row.number("most")),
             available: row.and_then(|row| row.flag("available")).unwrap_or(false),
         }
     }
@@ -181,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_sql_is_proposed_that_would_lose_or_hide_a_library() {
-        let there = Extension { place: None, available: true };
+        let there = Extension { place: None, most: None, available: true };
         let long = format!("\"{}\"", "x".repeat(700));
         for list in ["timescaledb, \"a\u{202E}b\"", "\"a\nb\"", "\"open", "a,,b", "\"a\"b", &long] {
             assert_eq!(preload(&known(Some(list))), None, "{list}");
@@ -192,14 +196,14 @@ mod tests {
 
     #[test]
     fn only_the_step_that_is_missing_is_proposed() {
-        let there = Extension { place: None, available: true };
+        let there = Extension { place: None, most: None, available: true };
         assert_eq!(
             not_installed(&there, &known(Some("pg_stat_statements"))).fix_sql.as_deref(),
             Some(CREATE)
         );
         let fix = not_installed(&there, &known(Some("auto_explain"))).fix_sql.unwrap();
         assert!(fix.starts_with("ALTER SYSTEM") && fix.ends_with(CREATE), "{fix}");
-        let files = Extension { place: None, available: false };
+        let files = Extension { place: None, most: None, available: false };
         assert_eq!(not_installed(&files, &known(None)).reason, "not_available");
     }
 

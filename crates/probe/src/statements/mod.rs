@@ -60,8 +60,8 @@ pub struct StatementsReading {
 /// The messages that a snapshot takes; none where it cannot be taken.
 pub(crate) fn queries(known: &Known) -> Vec<String> {
     match &known.extension {
-        Some(Extension { place: Some((version, schema)), .. }) if !known.sees_only_itself() => {
-            snapshot::queries(*version, schema).into()
+        Some(Extension { place: Some((version, schema)), most, .. }) if !known.sees_only_itself() => {
+            snapshot::queries(*version, schema, *most).into()
         }
         _ => Vec::new(),
     }

@@ -16,6 +16,9 @@ use crate::{
 /// Entries that are read, those with the most time first: a server may keep many more than the usual 5,000.
 const MOST_ENTRIES: usize = 10_000;
 
+/// Only where there may be more than that: sorting takes longer than reading.
+const MOST_TIME: &str = "\n order by t desc limit 10000";
+
 /// A count beyond this (2 EB) is none that a server reached.
 const MOST: i64 = 1 << 61;
 
@@ -68,18 +71,14 @@ macro_rules! counters {
   from {schema}.pg_stat_statements(false) s
  where s.dbid = (select d.oid from pg_database d where d.datname = current_database())
    and s.calls > 0
-   and s.queryid is not null
- order by s.total_",
-            $time,
-            " desc
- limit 10000"
+   and s.queryid is not null"
         )
     };
 }
 
 /// 1.11 and later (PostgreSQL 17): since when, for each entry.
 const COUNTERS_1_11: &str = counters!(time: "exec_time", toplevel: "s.toplevel", wal: "s.wal_bytes",
-    since: "extract(epoch from s.stats_since)::float8");
+    since: "date_part('epoch', s.stats_since)");
 /// 1.9 and 1.10 (14 to 16): whether a client or a function sent it.
 const COUNTERS_1_9: &str =
     counters!(time: "exec_time", toplevel: "s.toplevel", wal: "s.wal_bytes", since: "null");
@@ -89,7 +88,7 @@ const COUNTERS_1_8: &str = counters!(time: "exec_time", toplevel: "true", wal: "
 const COUNTERS_OLD: &str = counters!(time: "time", toplevel: "true", wal: "null", since: "null");
 
 /// The three messages of a snapshot. `schema` is the server's word, quoted whatever it holds.
-pub(super) fn queries(version: Version, schema: &str) -> [String; 3] {
+pub(super) fn queries(version: Version, schema: &str, most: Option<i64>) -> [String; 3] {
     let counters = match version {
         version if version < Version(1, 8) => COUNTERS_OLD,
         version if version < Version(1, 9) => COUNTERS_1_8,
@@ -97,8 +96,10 @@ pub(super) fn queries(version: Version, schema: &str) -> [String; 3] {
         _ => COUNTERS_1_11,
     };
     let about = if version < Version(1, 9) { ABOUT_OLD } else { ABOUT_1_9 };
+    let fits = most.is_some_and(|most| (0..MOST_ENTRIES as i64).contains(&most));
+    let counters = format!("{counters}{}", if fits { "" } else { MOST_TIME });
     let schema = sql::identifier(schema);
-    [about, counters, about].map(|query| query.replace("{schema}", &schema))
+    [about, counters.as_str(), about].map(|query| query.replace("{schema}", &schema))
 }
 
 /// Since when the server counts, as it says itself.
@@ -323,18 +324,28 @@ mod tests {
 
     #[test]
     fn the_queries_go_by_the_version_of_the_extension() {
-        let of = |minor| queries(Version(1, minor), "public");
+        let of = |minor| queries(Version(1, minor), "public", Some(5000));
         assert!(of(7)[1].contains("s.total_time as t") && of(7)[1].contains("null as w"));
         assert!(of(8)[1].contains("s.total_exec_time as t") && !of(8)[0].contains("_info"));
         assert!(
             of(10)[0].contains("\"public\".pg_stat_statements_info()") && of(10)[1].contains("null as e")
         );
-        assert!(of(12)[1].contains("stats_since") && queries(Version(2, 0), "x")[1].contains("stats_since"));
+        assert!(
+            of(12)[1].contains("stats_since") && queries(Version(2, 0), "x", None)[1].contains("stats_since")
+        );
+    }
+
+    #[test]
+    fn only_where_more_may_be_kept_than_is_read_are_they_sorted() {
+        let sorts =
+            |most| queries(Version(1, 12), "public", most)[1].ends_with("order by t desc limit 10000");
+        assert!(!sorts(Some(5000)));
+        assert!(sorts(Some(10_000)) && sorts(None) && sorts(Some(-1)));
     }
 
     #[test]
     fn no_schema_breaks_out_of_its_quotes() {
-        let [_, counters, _] = queries(Version(1, 12), "x\".f(); drop table t; --");
+        let [_, counters, _] = queries(Version(1, 12), "x\".f(); drop table t; --", None);
         assert!(counters.contains("from \"x\"\".f(); drop table t; --\".pg_stat_statements(false)"));
     }
 
