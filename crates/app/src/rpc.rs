@@ -6,6 +6,7 @@
 pub mod changes;
 pub mod load;
 pub mod overview;
+pub mod statements;
 
 use common::{
     Connection, ConnectionDraft, ConnectionId, Created, Health, Latency, Problem, ProblemCode, TestResult,

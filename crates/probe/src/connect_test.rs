@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the test tells about the server beside its times.
-const ABOUT: &str = "select pg_catalog.current_setting('server_version_num') as version_num, \
+const ABOUT: &str = "select /* pg-dashboard */ pg_catalog.current_setting('server_version_num') as version_num, \
                      pg_catalog.pg_backend_pid() as backend_pid";
 
 pub(crate) async fn run(target: &Target, limits: &Limits) -> TestResult {

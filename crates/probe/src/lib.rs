@@ -26,6 +26,7 @@ mod rows;
 mod session;
 pub mod setup;
 mod sql;
+mod statements;
 pub mod stats;
 mod target;
 mod words;
@@ -42,6 +43,7 @@ pub use health::{HealthReading, Memory};
 pub use held::{Asked, BackingOff, HeldSessions, Keeping};
 pub use limits::Limits;
 pub use load::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};
+pub use statements::{PlanError, PlanRefusal, Snapshot, StatementsBefore, StatementsReading};
 pub use target::Target;
 
 /// Asks databases, on a session of each question's own; [`Prober::held`] keeps sessions. Cheap to clone.
@@ -83,6 +85,15 @@ impl Prober {
     /// Connects once and asks `select 1` `rounds` times. A failure half-way comes with the rounds so far.
     pub async fn latency(&self, target: &Target, rounds: u32) -> Latency {
         Box::pin(latency::run(target, rounds, &self.limits)).await
+    }
+
+    /// Connects and asks for the plan that `query` would get, whatever its parameters: a whole text that
+    /// `pg_stat_statements` of this server told. Never runs it.
+    ///
+    /// # Errors
+    /// It is refused, or the server's answer is an error.
+    pub async fn plan(&self, target: &Target, query: &str) -> Result<String, PlanError> {
+        Box::pin(statements::plan(target, query, &self.limits)).await
     }
 
     /// Connects and reads the health. Rates are over the interval since `previous`; with `two_readings`, two are

@@ -9,7 +9,8 @@ use common::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Permission, Principal, Service, connections, failure, patience::within_patience, recording, targets,
+    Permission, Principal, Service, connections, failure, patience::within_patience, recording, statements,
+    targets,
 };
 
 /// How long a reading of all connections may take; what is missing by then says so.
@@ -79,11 +80,12 @@ async fn take_on(
         let at = asking.0.clock.now();
         let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
         let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now };
-        let reading = match asking.0.held.health(asked, previous.as_ref(), two_readings).await {
+        let mut reading = match asking.0.held.health(asked, previous.as_ref(), two_readings).await {
             Ok(reading) => reading,
             // It was not asked: there is nothing new to keep.
             Err(left_alone) => return probe::HealthReading::of_failed(*left_alone.last).health,
         };
+        statements::name(&asking, &mut reading).await;
         recording::health(&asking, &loaded.key, &reading).await;
         reading.health
     };
@@ -93,7 +95,15 @@ async fn take_on(
 /// What the reading before handed on. Without it rates are unavailable, which is no reason not to read.
 async fn memory(service: &Service, id: ConnectionId) -> Option<probe::Memory> {
     let (_, memory) = service.store().latest_health(id).await.ok().flatten()?;
-    serde_json::from_value(memory?).ok()
+    let memory: probe::Memory = serde_json::from_value(memory?).ok()?;
+    Some(memory.with_statements(statements_before(service, id).await))
+}
+
+/// Another release may have written it in another way: then it counts as none.
+async fn statements_before(service: &Service, id: ConnectionId) -> Option<probe::StatementsBefore> {
+    let before = service.store().statements_before(id).await.ok().flatten()?;
+    let snapshot = serde_json::from_str(&before.snapshot).ok()?;
+    Some(probe::StatementsBefore { snapshot, taken_at: before.taken_at, texts: before.texts })
 }
 
 /// The last reading of every connection that is not paused; where there is none, one is taken now. All together

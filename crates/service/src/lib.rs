@@ -24,6 +24,7 @@ mod rate_limit;
 mod recording;
 pub mod setup;
 mod single_flight;
+pub mod statements;
 mod targets;
 
 use std::{sync::Arc, time::Duration};

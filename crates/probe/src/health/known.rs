@@ -46,8 +46,8 @@ pub(crate) struct Known {
     pub(crate) provider: Option<&'static str>,
     /// `shared_preload_libraries`; `None` where we may not see it.
     pub(crate) preloaded: Option<String>,
-    /// The version of `pg_stat_statements` in this database; `None` where it is not created.
-    pub(crate) statements: Option<(u32, u32)>,
+    /// Where the statistics of statements are; `None` where that could not be asked.
+    pub(crate) extension: Option<crate::statements::Extension>,
     /// The user of the connection.
     pub(crate) login: String,
 }
@@ -71,7 +71,7 @@ impl Known {
             block_size: row.number("block_size"),
             provider: row.text("provider_role").as_deref().and_then(provider),
             preloaded: None,
-            statements: None,
+            extension: None,
             login: String::new(),
         }
     }
@@ -108,13 +108,18 @@ impl Known {
         self.reads_all_stats == Some(false)
     }
 
+    /// The version of `pg_stat_statements` in this database; `None` where it is not created.
+    pub(crate) fn statements_version(&self) -> Option<(u32, u32)> {
+        self.extension.as_ref()?.version()
+    }
+
     /// The reason of whatever needs `pg_monitor`.
     pub(crate) fn no_privilege(&self) -> Reason {
         crate::sql::no_privilege(self.user())
     }
 
-    pub(super) fn with_statements(mut self, version: Option<(u32, u32)>) -> Self {
-        self.statements = version;
+    pub(super) fn with_extension(mut self, extension: Option<crate::statements::Extension>) -> Self {
+        self.extension = extension;
         self
     }
 

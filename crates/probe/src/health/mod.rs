@@ -8,8 +8,7 @@ mod metrics;
 mod named_counters;
 mod reading;
 mod slow;
-mod statements;
-mod transaction;
+pub(crate) mod transaction;
 
 use chrono::{DateTime, Utc};
 use common::{
@@ -20,6 +19,7 @@ use common::{
 use tokio::time::{Instant, sleep};
 
 pub(crate) use counters::Counters;
+pub(crate) use ended::{Ended, reason};
 pub(crate) use known::Known;
 pub use memory::Memory;
 pub(crate) use named_counters::NamedCounters;
@@ -32,7 +32,8 @@ use crate::{
     facts::{self, Seen},
     pooler::console,
     rows::Answer,
-    session::Session,
+    session::{AskError, Session},
+    statements::{self, StatementsReading},
     words,
 };
 
@@ -42,6 +43,8 @@ pub struct HealthReading {
     pub health: Health,
     /// For the next reading; `None` of a database that could not be asked, about which nothing new is known.
     pub memory: Option<Memory>,
+    /// For whoever keeps it; `None` where statements could not be read.
+    pub statements: Option<StatementsReading>,
     /// The connect of this reading, as a test.
     pub test: TestResult,
     /// How often the reading waited for the server, once the session was there, apart from what is asked hourly.
@@ -98,8 +101,8 @@ pub(crate) async fn take(
     }
     let since = Instant::now();
     let deadline = since + limits.health;
-    let asked = Box::pin(ask(session, known, deadline)).await;
-    let Asked { known, asks, mut answers, reading, mut ended } = asked;
+    let Asked { known, asks, mut answers, last, reading, mut ended } =
+        Box::pin(ask(session, known, deadline)).await;
 
     let identity = reading.database_identity();
     let mut memory = previous.cloned().unwrap_or_default().of(identity.as_deref());
@@ -127,6 +130,18 @@ pub(crate) async fn take(
         counted: &mut counted,
     };
     let mut checks = judge_all(asks, answers, &mut context);
+    let extension = reading.extension.clone();
+    let snapshot = statements::snapshot(extension, last, &known, now, &mut ended);
+    let statements_before = memory.statements.take();
+    let (statements, found_statements) = match snapshot {
+        Ok(snapshot) => {
+            let read = statements::read(session, snapshot, statements_before.as_deref(), &known, deadline);
+            let (statements, found, lost) = Box::pin(read).await;
+            ended = ended.or(lost);
+            (statements, Some(found))
+        }
+        Err(reason) => (statements::missing(reason), None),
+    };
     let round_trips = session.round_trips() - asked_before;
     if ended.is_none() {
         let slow = memory.slow.measure(session, checks::SLOW, &mut context, deadline);
@@ -144,7 +159,7 @@ pub(crate) async fn take(
     let learned = reading.known.is_ok().then_some(known);
     if let (Some(error), true) = (&lost, reading.is_empty()) {
         let health = down(&test, Some(error.clone()), duration_ms);
-        let reading = HealthReading { health, memory: None, test, round_trips };
+        let reading = HealthReading { health, memory: None, statements: None, test, round_trips };
         return Taken { reading, known: None, lost: true };
     }
 
@@ -168,13 +183,19 @@ pub(crate) async fn take(
         server,
         metrics: measured.metrics,
         checks,
-        statements: reading.statements,
+        statements,
         changes,
         error: lost.clone(),
         unavailable,
     };
     Taken {
-        reading: HealthReading { health, memory: Some(memory), test, round_trips },
+        reading: HealthReading {
+            health,
+            memory: Some(memory),
+            statements: found_statements,
+            test,
+            round_trips,
+        },
         known: learned,
         lost: lost.is_some(),
     }
@@ -186,6 +207,8 @@ struct Asked {
     asks: Vec<(&'static Check, Ask)>,
     /// To the asks that are queries, in order; then to those of the facts.
     answers: Vec<Result<Answer, Reason>>,
+    /// To the questions for a snapshot of statements.
+    last: Vec<Result<Answer, AskError>>,
     reading: Reading,
     ended: Option<ended::Ended>,
 }
@@ -197,23 +220,25 @@ async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Ask
     let target = session.target();
     if let Some(known) = known {
         let asks = ask_all(known);
-        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), deadline)).await;
-        let (reading, answers, ended) = taken;
+        let snapshot = statements::queries(known);
+        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), &snapshot, deadline)).await;
+        let (reading, answers, last, ended) = taken;
         let now = reading.known(target);
         let asks_now = ask_all(&now);
-        if queries(&asks) == queries(&asks_now) {
-            return Asked { known: now, asks: asks_now, answers, reading, ended };
+        if queries(&asks) == queries(&asks_now) && snapshot == statements::queries(&now) {
+            return Asked { known: now, asks: asks_now, answers, last, reading, ended };
         }
         if ended.is_some() {
-            return Asked { known: now, asks, answers, reading, ended };
+            return Asked { known: now, asks, answers, last, reading, ended };
         }
     }
     let first = First::take(session, target, deadline).await;
     let known = first.known(target);
     let asks = ask_all(&known);
-    let (reading, answers, ended) =
-        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), deadline)).await;
-    Asked { known, asks, answers, reading, ended }
+    let snapshot = statements::queries(&known);
+    let (reading, answers, last, ended) =
+        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), &snapshot, deadline)).await;
+    Asked { known, asks, answers, last, reading, ended }
 }
 
 fn queries<'a>(asks: &'a [(&'static Check, Ask)]) -> Vec<&'a str> {
@@ -251,7 +276,7 @@ impl HealthReading {
     /// What a failed test says of the health.
     pub fn of_failed(test: TestResult) -> Self {
         let health = down(&test, test.error.clone(), test.total_ms);
-        Self { health, memory: None, test, round_trips: 0 }
+        Self { health, memory: None, statements: None, test, round_trips: 0 }
     }
 }
 

@@ -14,20 +14,31 @@ use crate::{
     session::{AskError, Session},
 };
 
+/// A comment in everything that is asked: where `pg_stat_statements` counts our own statements, it keeps the comment.
+pub(crate) const MARK: &str = "/* pg-dashboard */";
+
+/// `sql` with the [`MARK`] behind its first word: before it, newer servers leave it out.
+fn marked(sql: &str) -> String {
+    match sql.trim_start().split_once(char::is_whitespace) {
+        Some((word, rest)) => format!("{word} {MARK} {rest}"),
+        None => sql.to_owned(),
+    }
+}
+
 /// Settings are local to the transaction: a pooled session goes back as it came. With only `pg_catalog` to look in,
 /// nobody's function of the same name is called by mistake.
 ///
 /// What takes long takes one process of the server, not several.
 fn begin(limits: &Limits, statement: Duration) -> String {
     format!(
-        "begin read only; \
-         set local statement_timeout = {}; \
-         set local lock_timeout = {}; \
-         set local idle_in_transaction_session_timeout = {idle}; \
-         set local search_path = pg_catalog; \
-         set local jit = off; \
-         set local max_parallel_workers_per_gather = 0; \
-         savepoint before",
+        "begin {MARK} read only; \
+         set {MARK} local statement_timeout = {}; \
+         set {MARK} local lock_timeout = {}; \
+         set {MARK} local idle_in_transaction_session_timeout = {idle}; \
+         set {MARK} local search_path = pg_catalog; \
+         set {MARK} local jit = off; \
+         set {MARK} local max_parallel_workers_per_gather = 0; \
+         savepoint {MARK} before",
         statement.as_millis().max(1),
         limits.lock.as_millis().max(1),
         // All messages are sent at once: nothing of ours ever waits in a transaction, unless we are gone.
@@ -36,8 +47,9 @@ fn begin(limits: &Limits, statement: Duration) -> String {
 }
 
 /// How often the server looks whether we are still there while it works for us: killed or cut off, we cannot cancel.
-const STILL_THERE: &str =
-    "set local client_connection_check_interval = '2s'; release savepoint before; savepoint before";
+const STILL_THERE: &str = "\
+set /* pg-dashboard */ local client_connection_check_interval = '2s';
+release /* pg-dashboard */ savepoint before; savepoint /* pg-dashboard */ before";
 
 /// From version 14. Some platforms refuse it, which the next message takes back as it does any error.
 fn can_look_whether_we_are_there(session: &Session) -> bool {
@@ -48,7 +60,7 @@ fn can_look_whether_we_are_there(session: &Session) -> bool {
 }
 
 /// The answers, in order.
-pub(super) async fn read(
+pub(crate) async fn read(
     session: &Session,
     queries: &[&str],
     deadline: Instant,
@@ -86,8 +98,9 @@ async fn read_within(
     if looks {
         messages.push(STILL_THERE.to_owned());
     }
-    messages.extend(queries.iter().map(|sql| format!("rollback to savepoint before; {sql}")));
-    messages.push("rollback".to_owned());
+    messages
+        .extend(queries.iter().map(|sql| format!("rollback {MARK} to savepoint before; {}", marked(sql))));
+    messages.push(format!("rollback {MARK}"));
     let mut answers = session.ask_all(&messages, deadline).await;
     answers.pop();
     let begun = answers.remove(0);

@@ -15,7 +15,9 @@ mod held;
 mod left_behind;
 mod load;
 mod matrix;
+mod plans;
 mod pooler;
+mod statements;
 
 use std::time::Duration;
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use common::{ConnectionStatus, Problem, SslMode, connection::Sort, health::Severity};
+use common::{
+    ConnectionStatus, Problem, SslMode, connection::Sort, health::Severity, statements::StatementOrder,
+};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use utoipa::{
@@ -26,7 +28,7 @@ use super::query::Query;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This dashboard.")),
-    components(schemas(ConnectionStatus, Problem, Severity, Sort)),
+    components(schemas(ConnectionStatus, Problem, Severity, Sort, StatementOrder)),
     tags(
         (name = "Connections", description = "What is watched."),
         (name = "Tests", description = "Ask targets now."),

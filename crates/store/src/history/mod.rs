@@ -11,6 +11,8 @@ mod percentiles;
 mod record_health;
 mod record_test;
 mod sizes;
+pub(crate) mod statement_list;
+pub(crate) mod statements;
 mod words;
 
 /// The check id under which a failed test stands among the findings.

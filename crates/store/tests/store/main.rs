@@ -11,4 +11,5 @@ mod loads;
 mod opening;
 mod secrets;
 mod size;
+mod statements;
 mod support;

@@ -1,0 +1,26 @@
+//! What the page of statements asks.
+
+use common::{
+    ConnectionId,
+    statements::{StatementPlan, StatementsPage, StatementsQuery},
+};
+use leptos::prelude::*;
+
+use super::RpcError;
+#[cfg(feature = "ssr")]
+use super::{answer, caller};
+use crate::wire::PostJson as Json;
+
+/// The most expensive statements over a range, with the connections that they can be read of.
+#[server(name = ListStatements, prefix = "/rpc", endpoint = "statements", input = Json, output = Json)]
+pub async fn statements(query: StatementsQuery) -> Result<StatementsPage, RpcError> {
+    let (service, principal) = caller()?;
+    service::statements::list(&service, &principal, query).await.map_err(answer)
+}
+
+/// The plan that a statement would get on the connection, whatever its parameters.
+#[server(name = PlanStatement, prefix = "/rpc", endpoint = "plan_statement", input = Json, output = Json)]
+pub async fn plan(id: ConnectionId, query_id: String) -> Result<StatementPlan, RpcError> {
+    let (service, principal) = caller()?;
+    service::statements::plan(&service, &principal, id, &query_id).await.map_err(answer)
+}
