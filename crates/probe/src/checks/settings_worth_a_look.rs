@@ -301,8 +301,7 @@ mod tests {
 
     #[test]
     fn a_managed_server_is_not_told_to_alter_its_system() {
-        let mut known = Known::default();
-        known.provider = Some("Amazon RDS");
+        let known = Known { provider: Some("Amazon RDS"), ..Known::default() };
         let found = verdict(with(&[("autovacuum", "off")]), &[], &known);
         assert_eq!(found.fix_sql.as_deref(), Some("-- in the settings of Amazon RDS:\n-- autovacuum = on"));
     }
