@@ -29,6 +29,7 @@ fn target(cluster: &Cluster, ssl_mode: SslMode, ca: Option<String>) -> Target {
         database_name: "postgres".to_owned(),
         username: cluster.user().to_owned(),
         password: Some(cluster.password().into()),
+        password_since: None,
         ssl_mode,
         ssl_root_cert: ca,
     }

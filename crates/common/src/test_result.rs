@@ -159,13 +159,69 @@ pub struct TlsInfo {
     pub fingerprint_sha256: String,
 }
 
-/// Something between us and PostgreSQL that shares its sessions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Something between us and PostgreSQL that shares its sessions. All but the kind is told by the console of PgBouncer,
+/// which is read at each full connect: at [`Pooler::read_at`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+// Earlier releases wrote less.
+#[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pooler {
     /// `pgbouncer`, `unknown` (the port alone says so), …
     pub kind: String,
+    /// `1.18.0`
     pub version: Option<String>,
+    /// When the server session goes back to the pool: `transaction`, `session` or `statement`.
+    pub pool_mode: Option<String>,
+    /// Clients of this database whose queries run or may run.
+    pub clients_active: Option<i64>,
+    /// Clients of this database that wait for a server session.
+    pub clients_waiting: Option<i64>,
+    /// How long the first of those has waited; 0 when nobody waits.
+    pub max_wait_s: Option<f64>,
+    /// Server sessions that are lent to a client.
+    pub server_sessions_active: Option<i64>,
+    /// Server sessions that nobody uses.
+    pub server_sessions_idle: Option<i64>,
+    /// The most server sessions for a user and a database, unless they have a number of their own.
+    pub default_pool_size: Option<i64>,
+    /// The most clients of the whole pooler.
+    pub max_clients: Option<i64>,
+    /// The mean time of a query within PgBouncer's last interval (a minute, unless set otherwise).
+    pub avg_query_ms: Option<f64>,
+    /// The mean time that a client waited for a server session, within the same interval.
+    pub avg_wait_ms: Option<f64>,
+    /// When the console was read.
+    pub read_at: Option<DateTime<Utc>>,
+    pub unavailable: Unavailable,
+}
+
+impl Pooler {
+    /// Of which nothing but the kind is known, and why.
+    pub fn of_kind(kind: impl Into<String>, reason: Reason) -> Self {
+        let mut pooler = Self { kind: kind.into(), ..Self::default() };
+        pooler.explain(&reason);
+        pooler
+    }
+
+    /// Gives every value that is missing this reason, and no other value one.
+    pub fn explain(&mut self, reason: &Reason) {
+        let known = [
+            ("version", self.version.is_some()),
+            ("pool_mode", self.pool_mode.is_some()),
+            ("clients_active", self.clients_active.is_some()),
+            ("clients_waiting", self.clients_waiting.is_some()),
+            ("max_wait_s", self.max_wait_s.is_some()),
+            ("server_sessions_active", self.server_sessions_active.is_some()),
+            ("server_sessions_idle", self.server_sessions_idle.is_some()),
+            ("default_pool_size", self.default_pool_size.is_some()),
+            ("max_clients", self.max_clients.is_some()),
+            ("avg_query_ms", self.avg_query_ms.is_some()),
+            ("avg_wait_ms", self.avg_wait_ms.is_some()),
+            ("read_at", self.read_at.is_some()),
+        ];
+        let missing = known.into_iter().filter(|(_, is_known)| !is_known);
+        self.unavailable = missing.map(|(value, _)| (value.to_owned(), reason.clone())).collect();
+    }
 }
 
 /// What kind of failure it is, told apart so that each has its own words and its own way out.
@@ -497,6 +553,19 @@ mod tests {
         explains_itself(&result);
         assert_eq!(why(&result, "tls.version"), Some("not_finished"));
         assert_eq!(why(&result, "phases.tls_ms"), Some("not_finished"));
+    }
+
+    #[test]
+    fn a_pooler_explains_what_its_console_did_not_tell_and_is_read_from_an_earlier_release() {
+        let earlier: Pooler = serde_json::from_str(r#"{"kind":"pgbouncer","version":null}"#).unwrap();
+        assert_eq!((earlier.kind.as_str(), earlier.clients_waiting), ("pgbouncer", None));
+        let mut pooler = Pooler::of_kind("pgbouncer", Reason::new("not asked"));
+        pooler.clients_waiting = Some(0);
+        pooler.explain(&Reason::new("not told"));
+        for (key, value) in serde_json::to_value(&pooler).unwrap().as_object().unwrap() {
+            let why = pooler.unavailable.get(key).map(|reason| reason.reason.as_str());
+            assert_eq!(why, value.is_null().then_some("not told"), "{key}");
+        }
     }
 
     #[test]

@@ -12,7 +12,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -67,12 +70,31 @@ pub struct Greeting {
 /// How much a server may send once it has let us in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// 1 MiB in a message and 8 MiB in the session: a stranger's answers to our few questions.
+    /// 1 MiB in a message and 8 MiB in the session (or since [`Allowance::renew`]): a stranger's answers to our few
+    /// questions.
     Bounded,
     /// 1 MiB in a message, and as many as are asked for: a stranger's answers to the many questions of a load test.
     BoundedMessages,
     /// As much as is asked for: the dashboard's own database, whose sessions live long.
     Unbounded,
+}
+
+/// What a session under [`Traffic::Bounded`] has sent of what it may. A session that is kept for long is asked again and
+/// again: whoever asks renews it.
+#[derive(Debug, Clone, Default)]
+pub struct Allowance(Arc<AtomicUsize>);
+
+impl Allowance {
+    /// The session may send as much as in the beginning.
+    pub fn renew(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn spend(&self, bytes: usize) -> usize {
+        let spent = self.0.load(Ordering::Relaxed).saturating_add(bytes);
+        self.0.store(spent, Ordering::Relaxed);
+        spent
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +117,7 @@ struct Follower {
     remaining: usize,
     body: Vec<u8>,
     length: usize,
-    total: usize,
+    spent: Allowance,
     greeting: Arc<Mutex<Greeting>>,
 }
 
@@ -141,7 +163,7 @@ impl Follower {
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Violation> {
-        self.total = self.total.saturating_add(bytes);
+        let spent = self.spent.spend(bytes);
         let max = match (self.stage, self.traffic) {
             (Stage::SignedIn, Traffic::BoundedMessages) => usize::MAX,
             (Stage::SignedIn, _) => MAX_SESSION_BYTES,
@@ -149,7 +171,7 @@ impl Follower {
         };
         // A long error is ended by its own rule, with its words.
         let long_error = self.header_seen == 5 && self.header[0] == b'E' && self.length > MAX_ERROR;
-        if self.total > max && !long_error { Err(Violation::TooMuch) } else { Ok(()) }
+        if spent > max && !long_error { Err(Violation::TooMuch) } else { Ok(()) }
     }
 
     /// A header has arrived. `rest`: what came with it, to recognise who speaks.
@@ -214,7 +236,7 @@ impl Follower {
             }
             b'Z' if self.stage == Stage::SigningIn => {
                 self.stage = Stage::SignedIn;
-                self.total = 0;
+                self.spent.renew();
                 return Ok(());
             }
             _ => {}
@@ -251,10 +273,14 @@ impl<S> AuthGate<S> {
             remaining: 0,
             body: Vec::new(),
             length: 0,
-            total: 0,
+            spent: Allowance::default(),
             greeting: Arc::clone(&greeting),
         };
         (Self { inner, follower, violation: None }, greeting)
+    }
+
+    pub(crate) fn allowance(&self) -> Allowance {
+        self.follower.spent.clone()
     }
 }
 
@@ -415,6 +441,19 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_session_may_send_as_much_again_once_it_is_asked_again() {
+        let answers = message(b'D', &vec![0; 512 * 1024]).repeat(10);
+        let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::Bounded);
+        let allowance = gate.allowance();
+        gate.follower.feed(&[auth(0), message(b'Z', b"I")].concat()).unwrap();
+        for _ in 0..3 {
+            allowance.renew();
+            assert_eq!(gate.follower.feed(&answers), Ok(()));
+        }
+        assert_eq!(gate.follower.feed(&answers), Err(Violation::TooMuch));
+    }
+
+    #[test]
     fn our_own_database_may_answer_at_length_once_it_has_let_us_in() {
         let long =
             [auth(0), message(b'Z', b"I"), message(b'D', &vec![0; 2 * 1024 * 1024]).repeat(5)].concat();
@@ -425,6 +464,21 @@ mod tests {
         assert_eq!(gate.follower.feed(&endless), Err(Violation::TooMuch));
         let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::Unbounded);
         assert_eq!(gate.follower.feed(&auth(3)), Err(Violation::ReadablePassword { md5: false }));
+    }
+
+    #[test]
+    fn a_load_test_may_be_answered_for_ever_but_not_in_one_message() {
+        let through = |bytes: &[u8]| {
+            let (mut gate, _) = AuthGate::new(tokio::io::empty(), false, Traffic::BoundedMessages);
+            bytes.chunks(8192).try_for_each(|piece| gate.follower.feed(piece))
+        };
+        let signed_in = [auth(0), message(b'Z', b"I")].concat();
+        let many = [signed_in.clone(), message(b'D', &vec![0; 512 * 1024]).repeat(20)].concat();
+        assert_eq!(through(&many), Ok(()));
+        let long = [signed_in, message(b'D', &vec![0; 2 * 1024 * 1024])].concat();
+        assert_eq!(through(&long), Err(Violation::TooMuch));
+        let endless = [auth(0), message(b'S', b"a\0b\0").repeat(100_000)].concat();
+        assert_eq!(through(&endless), Err(Violation::TooMuch));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use tokio_postgres::{
 
 use crate::{
     Stream,
-    gate::{AuthGate, Greeting, Traffic},
+    gate::{Allowance, AuthGate, Greeting, Traffic},
 };
 
 /// A "handshake" that hands the stream through, because TLS is up already, or was decided against.
@@ -48,6 +48,7 @@ pub struct SignedIn {
     pub client: Client,
     pub connection: Connection<AuthGate<Stream>, AuthGate<Stream>>,
     pub greeting: Greeting,
+    pub allowance: Allowance,
 }
 
 /// Signs in over `stream`, with the gate before it: a password that can be read goes only where nobody else could
@@ -109,8 +110,9 @@ async fn through(
     let mut config = config.clone();
     // `Require` and `Direct`: tokio-postgres asks the server nothing about TLS and has no plain text to fall back to.
     config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+    let allowance = gate.allowance();
     let (client, connection) = config.connect_raw(gate, PassThrough).await?;
     // Complete: it returns once the server is ready for a query.
     let greeting = greeting.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(SignedIn { client, connection, greeting })
+    Ok(SignedIn { client, connection, greeting, allowance })
 }

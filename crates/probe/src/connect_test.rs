@@ -5,18 +5,23 @@ use common::{Phase, Reason, TestResult};
 use tokio::time::Instant;
 
 use crate::{
-    Limits, Target, pooler,
+    Limits, Target,
+    pooler::{self, console},
     session::{Session, Trace},
 };
 
 /// What the test tells about the server beside its times.
-const ABOUT: &str = "select pg_catalog.current_setting('server_version_num') as version_num, \
+const ABOUT: &str = "select /* pg-dashboard */ pg_catalog.current_setting('server_version_num') as version_num, \
                      pg_catalog.pg_backend_pid() as backend_pid";
 
 pub(crate) async fn run(target: &Target, limits: &Limits) -> TestResult {
-    let (result, session) = Box::pin(open(target, limits)).await;
+    let (mut result, session) = Box::pin(open(target, limits)).await;
     if let Some(session) = session {
         session.close().await;
+    }
+    // Only now: one session at a time.
+    if console::is_there(&result) {
+        console::tell(&mut result, target, limits).await;
     }
     result
 }

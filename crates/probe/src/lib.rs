@@ -1,7 +1,8 @@
 //! Asks a monitored PostgreSQL: can it be reached and how fast ([`Prober::test`], [`Prober::latency`]), and is it
 //! healthy ([`Prober::health`]).
 //!
-//! A polite guest: one session at a time, everything read in read-only transactions with a statement and a lock
+//! A polite guest: one session at a time, or one that is held and a second to look whether new ones are let in (`held`);
+//! at most two on a server, whoever asks (`guests`); everything read in read-only transactions with a statement and a lock
 //! timeout, no lock stronger than ACCESS SHARE, nothing left open. It works through PgBouncer in transaction mode:
 //! simple protocol only, settings only by `SET LOCAL`, no startup parameter that it refuses.
 //!
@@ -13,7 +14,9 @@
 mod checks;
 mod connect_test;
 mod facts;
+mod guests;
 mod health;
+mod held;
 mod latency;
 mod limits;
 mod load;
@@ -23,6 +26,7 @@ mod rows;
 mod session;
 pub mod setup;
 mod sql;
+mod statements;
 pub mod stats;
 mod target;
 mod words;
@@ -34,12 +38,15 @@ use common::{
 use tokio_util::sync::CancellationToken;
 
 pub use checks::Thresholds;
+pub use guests::{Guests, Place};
 pub use health::{HealthReading, Memory};
+pub use held::{Asked, BackingOff, HeldSessions, Keeping};
 pub use limits::Limits;
 pub use load::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};
+pub use statements::{PlanError, PlanRefusal, Snapshot, StatementsBefore, StatementsReading};
 pub use target::Target;
 
-/// Asks databases. Cheap to clone; holds no sessions.
+/// Asks databases, on a session of each question's own; [`Prober::held`] keeps sessions. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Prober {
     limits: Limits,
@@ -55,6 +62,21 @@ impl Prober {
         Self { limits }
     }
 
+    /// A place where sessions are kept open between questions, as many on a server as `guests` lets in.
+    pub fn held(&self, guests: Guests) -> HeldSessions {
+        self.held_with(guests, Keeping::default(), rand::random::<f64>)
+    }
+
+    /// [`Prober::held`] with times and chance (from 0 to 1) of one's own.
+    pub fn held_with(
+        &self,
+        guests: Guests,
+        keeping: Keeping,
+        random: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> HeldSessions {
+        HeldSessions::new(self.limits.clone(), keeping, guests, random)
+    }
+
     /// Connects anew, phase by phase, and asks `select 1`. A failure is in [`TestResult::error`].
     pub async fn test(&self, target: &Target) -> TestResult {
         Box::pin(connect_test::run(target, &self.limits)).await
@@ -63,6 +85,15 @@ impl Prober {
     /// Connects once and asks `select 1` `rounds` times. A failure half-way comes with the rounds so far.
     pub async fn latency(&self, target: &Target, rounds: u32) -> Latency {
         Box::pin(latency::run(target, rounds, &self.limits)).await
+    }
+
+    /// Connects and asks for the plan that `query` would get, whatever its parameters: a whole text that
+    /// `pg_stat_statements` of this server told. Never runs it.
+    ///
+    /// # Errors
+    /// It is refused, or the server's answer is an error.
+    pub async fn plan(&self, target: &Target, query: &str) -> Result<String, PlanError> {
+        Box::pin(statements::plan(target, query, &self.limits)).await
     }
 
     /// Connects and reads the health. Rates are over the interval since `previous`; with `two_readings`, two are

@@ -19,8 +19,16 @@ pub struct Limits {
     pub statement: Duration,
     /// What the server itself allows a wait for a lock: `lock_timeout`.
     pub lock: Duration,
+    /// After this much of one reading no further check of the slow tier is begun: a person waits.
+    pub slow_reading: Duration,
+    /// After this much of the server's time within an hour neither.
+    pub slow_hour: Duration,
+    /// What the server itself allows one check of the slow tier.
+    pub slow_statement: Duration,
     /// Between the two readings of a fresh health check.
     pub between_readings: Duration,
+    /// For everything that is asked of a pooler's console.
+    pub console: Duration,
     /// For the cancel of what still runs when a limit is reached.
     pub cancel: Duration,
     /// One request of a load test, before its session is given up. Longer than `statement`, so that the server's own
@@ -41,7 +49,11 @@ impl Default for Limits {
             second_look: Duration::from_millis(500),
             statement: Duration::from_secs(5),
             lock: Duration::from_secs(1),
+            slow_reading: Duration::from_millis(1500),
+            slow_hour: Duration::from_secs(5),
+            slow_statement: Duration::from_secs(2),
             between_readings: Duration::from_secs(1),
+            console: Duration::from_secs(2),
             cancel: Duration::from_secs(1),
             load_request: Duration::from_secs(10),
             load_drain: Duration::from_secs(5),

@@ -11,7 +11,7 @@ use std::{
 use common::{Phase, Phases, TestError, test_result::TlsInfo, time::millis};
 use egress::{
     Cause, Connected, Peer,
-    gate::{Greeting, Traffic},
+    gate::{Allowance, Greeting, Traffic},
     postgres::{PassThrough, SignInError, SignedIn, sign_in_before},
 };
 use futures::TryStreamExt;
@@ -65,6 +65,7 @@ pub(crate) struct Session {
     /// The connection's other half; dropping it closes the socket, whatever the server does.
     driver: AbortOnDropHandle<()>,
     greeting: Greeting,
+    allowance: Allowance,
     /// The parameter that the server reported.
     pub(crate) server_version: Option<String>,
     /// How often the server was waited for.
@@ -105,7 +106,7 @@ impl Session {
         let config = config(target);
         let since = Instant::now();
         let signing_in = Box::pin(sign_in_before(&config, stream, Traffic::Bounded, deadline));
-        let SignedIn { client, connection, greeting } = match signing_in.await {
+        let SignedIn { client, connection, greeting, allowance } = match signing_in.await {
             Ok(signed_in) => signed_in,
             Err(error) => {
                 return Err(Box::new(match error {
@@ -132,6 +133,7 @@ impl Session {
             client,
             driver,
             greeting,
+            allowance,
             server_version,
             round_trips: AtomicU32::new(0),
             cannot_look: AtomicBool::new(false),
@@ -157,6 +159,16 @@ impl Session {
 
     pub(crate) fn greeting(&self) -> &Greeting {
         &self.greeting
+    }
+
+    /// A session that was kept is used anew: it may send as much as in the beginning. `false`: it has ended meanwhile.
+    pub(crate) fn use_again(&self) -> bool {
+        self.allowance.renew();
+        !self.is_closed()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// One `select 1` in milliseconds.

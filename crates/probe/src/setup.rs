@@ -15,8 +15,9 @@ use crate::sql;
 
 /// How many sessions the proposed login may have: two of the dashboard's, two that are just ending, one for a person.
 const CONNECTION_LIMIT: u8 = 5;
-/// What the proposed login is called; `_2` where the present one has that name.
-const LOGIN: &str = "pg_dashboard";
+/// What the proposed login is called; `_2` where the present one has that name. Names that begin with `pg_` are
+/// PostgreSQL's own.
+const LOGIN: &str = "dashboard";
 
 /// Where the connection at hand leads to.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +162,7 @@ fn watching_login(health: &Health, login: Login<'_>) -> Option<String> {
     if !sql::is_plain(login.database_name) {
         return None;
     }
-    let name = if login.username == LOGIN { "pg_dashboard_2" } else { LOGIN };
+    let name = if login.username == LOGIN { "dashboard_2" } else { LOGIN };
     let (role, database) = (sql::identifier(name), sql::identifier(login.database_name));
     let mut steps = format!(
         "CREATE ROLE {role} LOGIN CONNECTION LIMIT {CONNECTION_LIMIT};\n\
@@ -240,7 +241,7 @@ mod tests {
         assert_eq!(setup.items[0].cause, SetupCause::Privilege);
         assert_eq!(setup.items[0].values, ["Idle connections", "Lock waits", "Longest transaction"]);
         let role = setup.role_sql.unwrap();
-        assert!(role.starts_with("CREATE ROLE \"pg_dashboard\" LOGIN CONNECTION LIMIT 5;"), "{role}");
+        assert!(role.starts_with("CREATE ROLE \"dashboard\" LOGIN CONNECTION LIMIT 5;"), "{role}");
         assert!(role.contains("GRANT CONNECT ON DATABASE \"orders\""), "{role}");
     }
 
@@ -278,6 +279,6 @@ mod tests {
         assert_eq!(advise(&reading(&[("idle_connections", grant())]), hostile).role_sql, None);
         let same = Login { username: LOGIN, database_name: "orders" };
         let role = advise(&reading(&[("idle_connections", grant())]), same).role_sql.unwrap();
-        assert!(role.contains("\"pg_dashboard_2\""), "{role}");
+        assert!(role.contains("\"dashboard_2\""), "{role}");
     }
 }

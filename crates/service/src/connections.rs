@@ -95,6 +95,7 @@ pub async fn update(
         .await
         .map_err(failure::from_store)?;
     tracing::info!(%id, "connection changed");
+    service.0.held.close(id).await;
     get(service, who, id).await
 }
 
@@ -123,6 +124,7 @@ pub async fn delete(
     who.require(Permission::Change)?;
     service.store().delete(id, version, service.0.clock.now()).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection deleted");
+    service.0.held.close(id).await;
     Ok(())
 }
 

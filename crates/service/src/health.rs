@@ -9,7 +9,8 @@ use common::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Permission, Principal, Service, connections, failure, patience::within_patience, recording, targets,
+    Permission, Principal, Service, connections, failure, patience::within_patience, recording, statements,
+    targets,
 };
 
 /// How long a reading of all connections may take; what is missing by then says so.
@@ -48,8 +49,22 @@ pub(crate) async fn take(
     loaded: targets::Loaded,
     two_readings: bool,
 ) -> Result<Health, Problem> {
+    take_on(service, loaded, two_readings, true).await
+}
+
+/// [`take`], but for a database that failed a moment ago and is left alone for now: then that failure is the answer.
+async fn take_if_due(service: &Service, loaded: targets::Loaded) -> Result<Health, Problem> {
+    take_on(service, loaded, false, false).await
+}
+
+async fn take_on(
+    service: &Service,
+    loaded: targets::Loaded,
+    two_readings: bool,
+    now: bool,
+) -> Result<Health, Problem> {
     let asking = service.clone();
-    let key = (loaded.key.clone(), two_readings);
+    let key = (loaded.key.clone(), two_readings, now);
     let read = move || async move {
         let target = match &loaded.target {
             Ok(target) => target,
@@ -62,12 +77,15 @@ pub(crate) async fn take(
         };
         let previous = memory(&asking, loaded.id()).await;
         // The interval since the reading before says more than a second does.
-        let now = asking.0.clock.now();
-        let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(now));
-        let reading = {
-            let _place = asking.0.guests.place(&target.host, target.port).await;
-            asking.0.prober.health(target, previous.as_ref(), two_readings).await
+        let at = asking.0.clock.now();
+        let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
+        let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now };
+        let mut reading = match asking.0.held.health(asked, previous.as_ref(), two_readings).await {
+            Ok(reading) => reading,
+            // It was not asked: there is nothing new to keep.
+            Err(left_alone) => return probe::HealthReading::of_failed(*left_alone.last).health,
         };
+        statements::name(&asking, &mut reading).await;
         recording::health(&asking, &loaded.key, &reading).await;
         reading.health
     };
@@ -77,7 +95,15 @@ pub(crate) async fn take(
 /// What the reading before handed on. Without it rates are unavailable, which is no reason not to read.
 async fn memory(service: &Service, id: ConnectionId) -> Option<probe::Memory> {
     let (_, memory) = service.store().latest_health(id).await.ok().flatten()?;
-    serde_json::from_value(memory?).ok()
+    let memory: probe::Memory = serde_json::from_value(memory?).ok()?;
+    Some(memory.with_statements(statements_before(service, id).await))
+}
+
+/// Another release may have written it in another way: then it counts as none.
+async fn statements_before(service: &Service, id: ConnectionId) -> Option<probe::StatementsBefore> {
+    let before = service.store().statements_before(id).await.ok().flatten()?;
+    let snapshot = serde_json::from_str(&before.snapshot).ok()?;
+    Some(probe::StatementsBefore { snapshot, taken_at: before.taken_at, texts: before.texts })
 }
 
 /// The last reading of every connection that is not paused; where there is none, one is taken now. All together
@@ -98,7 +124,7 @@ pub async fn read_all(service: &Service, who: &Principal) -> Result<AllHealth, P
     }
     let mut late: Vec<ConnectionId> = missing.iter().map(targets::Loaded::id).collect();
     let readings = stream::iter(missing)
-        .map(|target| take(service, target, false))
+        .map(|target| take_if_due(service, target))
         .buffer_unordered(CONCURRENT_READINGS)
         .take_until(tokio::time::sleep(ALL_LIMIT));
     let mut readings = std::pin::pin!(readings);

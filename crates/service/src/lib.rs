@@ -15,7 +15,6 @@ pub mod connections;
 pub mod database;
 mod failure;
 pub mod findings;
-mod guests;
 pub mod health;
 pub mod jobs;
 pub mod load;
@@ -25,6 +24,7 @@ mod rate_limit;
 mod recording;
 pub mod setup;
 mod single_flight;
+pub mod statements;
 mod targets;
 
 use std::{sync::Arc, time::Duration};
@@ -47,10 +47,11 @@ struct Inner {
     store: store::Store,
     prober: probe::Prober,
     clock: Clock,
-    guests: guests::Guests,
+    guests: probe::Guests,
+    held: probe::HeldSessions,
     tests: single_flight::Flights<targets::TargetKey, common::TestResult>,
     latencies: single_flight::Flights<(targets::TargetKey, u32), common::Latency>,
-    readings: single_flight::Flights<(targets::TargetKey, bool), common::Health>,
+    readings: single_flight::Flights<(targets::TargetKey, bool, bool), common::Health>,
     rate: rate_limit::RateLimit,
     jobs: jobs::Jobs,
     loads: load::Loads,
@@ -75,10 +76,12 @@ impl Service {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let store = store::Store::open(config).await?;
+        let guests = probe::Guests::default();
         Ok(Self(Arc::new(Inner {
             store,
+            held: prober.held(guests.clone()),
             prober,
-            guests: guests::Guests::default(),
+            guests,
             tests: single_flight::Flights::default(),
             latencies: single_flight::Flights::default(),
             readings: single_flight::Flights::default(),
@@ -90,12 +93,14 @@ impl Service {
     }
 
     /// Work that no person asks for, until `stop` is cancelled: purges connections that were deleted more than
-    /// 30 s ago, and drops history that is older than it is kept. One does not wait for the other.
+    /// 30 s ago, and drops history that is older than it is kept. One does not wait for the other. In the end it says
+    /// goodbye to every monitored database.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
         let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
         let both = Box::pin(async { tokio::join!(purging, expiring) });
         stop.run_until_cancelled(both).await;
+        self.0.held.close_all().await;
     }
 
     fn store(&self) -> &store::Store {

@@ -126,7 +126,7 @@ async fn begin(
             return Err(statements_not_allowed());
         }
         let statement = common::text::clean_server_text(statement);
-        tracing::info!(target: "audit", %id, ?who, %statement, "a statement is load tested");
+        tracing::info!(target: "audit", %id, ?who, %statement, "a load test of a statement was asked for");
     }
     let loaded = targets::load(service, id).await?;
     service.0.rate.admit(Some(id))?;

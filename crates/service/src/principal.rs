@@ -24,6 +24,14 @@ pub enum Permission {
 }
 
 impl Principal {
+    /// Who it is, for the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::LocalAdmin => "local-admin",
+            Self::System => "system",
+        }
+    }
+
     /// Refuses with 403 unless this principal may.
     pub fn require(&self, permission: Permission) -> Result<(), Problem> {
         let may = match self {

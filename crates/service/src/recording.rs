@@ -26,6 +26,25 @@ pub(crate) async fn health(service: &Service, of: &TargetKey, reading: &probe::H
     if let Err(error) = kept {
         not_kept(error);
     }
+    if let Some(found) = &reading.statements {
+        statements(service, of, found).await;
+    }
+}
+
+/// Keeps what a reading found of statements.
+async fn statements(service: &Service, of: &TargetKey, found: &probe::StatementsReading) {
+    let Ok(snapshot) = serde_json::to_string(&found.snapshot) else { return };
+    let reading = store::StatementsReading {
+        connection_id: of.id,
+        taken_at: found.snapshot.taken_at(),
+        snapshot,
+        compared_with: found.compared_with,
+        interval: found.interval.clone(),
+        texts: found.texts.clone(),
+    };
+    if let Err(error) = service.store().record_statements(&reading, of.version).await {
+        not_kept(error);
+    }
 }
 
 /// Keeps a load test that had something to measure.

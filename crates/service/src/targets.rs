@@ -17,6 +17,9 @@ pub(crate) struct TargetKey {
 pub(crate) struct Loaded {
     pub(crate) key: TargetKey,
     pub(crate) region: Option<String>,
+    /// Whether a session may be kept open: not on a database that is paused, or that should fall asleep when nobody uses
+    /// it.
+    pub(crate) keep: bool,
     /// The target, or why its password cannot be read.
     pub(crate) target: Result<probe::Target, TestError>,
 }
@@ -55,7 +58,7 @@ fn loaded(stored: StoredTarget) -> Loaded {
         Err(_) => Err(unreadable_password()),
     };
     let key = TargetKey { id: stored.connection_id, version: stored.version };
-    Loaded { key, region: stored.region, target }
+    Loaded { key, region: stored.region, keep: !stored.paused && !stored.let_sleep, target }
 }
 
 fn unreadable_password() -> TestError {

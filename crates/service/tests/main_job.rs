@@ -3,14 +3,18 @@
 // What cannot be set up ends the test where it stands.
 #![allow(clippy::unwrap_used)]
 
+use std::time::{Duration, Instant};
+
 use common::{
-    ConnectionInput, ConnectionStatus, Created, PasswordChange, ProblemCode, RequestSecret, SslMode,
-    TestErrorKind, connection::ListQuery, database::DatabaseMode, health::HealthStatus, health::Severity,
+    ConnectionId, ConnectionInput, ConnectionStatus, Created, PasswordChange, ProblemCode, RequestSecret,
+    SslMode, TestErrorKind, connection::ListQuery, database::DatabaseMode, health::HealthStatus,
+    health::Severity, test_result::TestKind,
 };
 use service::{
     Clock, KeyRing, Principal, Service, StoreConfig, checks, connections, database, findings, health,
 };
 use testkit::{Cluster, Version};
+use tokio_util::sync::CancellationToken;
 
 const ADMIN: Principal = Principal::LocalAdmin;
 
@@ -270,4 +274,101 @@ async fn who_asks_in_a_loop_is_told_when_to_try_again() {
     let refused = refused.expect("twenty at once, then one a second");
     assert_eq!(refused.code, ProblemCode::RateLimited);
     assert!(refused.retry_after_s.is_some_and(|seconds| seconds >= 1));
+}
+
+/// Whether each recorded check of the connection was on a held session, the oldest first.
+async fn recorded(dashboard: &Dashboard, id: ConnectionId) -> Vec<bool> {
+    let client = dashboard.cluster.client("dashboard").await;
+    let held = "select held from dashboard.checks where connection_id = $1 order by checked_at";
+    client.query(held, &[&id.0]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Waits until so many sessions are open on the monitored database: a server process takes a moment to end.
+async fn until_open(dashboard: &Dashboard, expected: i64) {
+    let open = "select count(*) from pg_stat_activity where datname = 'shop'";
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let client = dashboard.cluster.client("dashboard").await;
+        let count: i64 = client.query_one(open, &[]).await.unwrap().get(0);
+        if count == expected {
+            return;
+        }
+        assert!(Instant::now() < until, "{count} sessions are open, not {expected}");
+    }
+}
+
+#[tokio::test]
+async fn readings_share_a_session_that_is_recorded_as_held_and_ends_with_the_connection() {
+    let dashboard = Dashboard::start().await;
+    let service = &dashboard.service;
+    let input = ConnectionInput { test: false, ..dashboard.input("shop") };
+    let id = dashboard.create(input.clone()).await.connection.id;
+    for _ in 0..2 {
+        assert_eq!(health::read(service, &ADMIN, id, true).await.unwrap().error, None);
+    }
+    assert_eq!(recorded(&dashboard, id).await, [false, true]);
+    let last = connections::get(service, &ADMIN, id).await.unwrap().last_check.unwrap();
+    assert_eq!((last.kind, last.ok), (TestKind::Held, true));
+    assert_eq!(last.unavailable["phases.tcp_ms"].reason, "held_session");
+    until_open(&dashboard, 1).await;
+
+    // A person who presses "Test now" wants to know whether one can connect.
+    assert_eq!(checks::test(service, &ADMIN, id).await.unwrap().kind, TestKind::Full);
+    assert_eq!(recorded(&dashboard, id).await, [false, true, false]);
+    until_open(&dashboard, 1).await;
+
+    connections::update(
+        service,
+        &ADMIN,
+        id,
+        ConnectionInput { notes: "changed".to_owned(), ..input.clone() },
+    )
+    .await
+    .unwrap();
+    until_open(&dashboard, 0).await;
+    health::read(service, &ADMIN, id, true).await.unwrap();
+    assert_eq!(recorded(&dashboard, id).await, [false, true, false, false]);
+    until_open(&dashboard, 1).await;
+    connections::delete(service, &ADMIN, id, None).await.unwrap();
+    until_open(&dashboard, 0).await;
+}
+
+#[tokio::test]
+async fn no_session_keeps_a_database_awake_that_may_sleep_or_is_paused() {
+    let dashboard = Dashboard::start().await;
+    let input = ConnectionInput { test: false, ..dashboard.input("shop") };
+    for quiet in [
+        ConnectionInput { let_sleep: true, name: Some("sleepy".to_owned()), ..input.clone() },
+        ConnectionInput { paused: true, name: Some("paused".to_owned()), ..input },
+    ] {
+        let id = dashboard.create(quiet).await.connection.id;
+        for _ in 0..2 {
+            assert_eq!(health::read(&dashboard.service, &ADMIN, id, true).await.unwrap().error, None);
+            until_open(&dashboard, 0).await;
+        }
+        assert_eq!(recorded(&dashboard, id).await, [false, false]);
+    }
+}
+
+#[tokio::test]
+async fn connections_to_one_server_share_two_sessions_and_all_end_with_the_dashboard() {
+    let dashboard = Dashboard::start().await;
+    let service = &dashboard.service;
+    let mut ids = Vec::new();
+    for name in ["one", "two", "three"] {
+        let input = ConnectionInput { test: false, ..dashboard.input(name) };
+        ids.push(dashboard.create(input).await.connection.id);
+    }
+    let all = health::read_all(service, &ADMIN).await.unwrap();
+    assert_eq!(all.summary.ok, 3, "{all:#?}");
+    for id in ids {
+        assert!(checks::test(service, &ADMIN, id).await.unwrap().ok);
+    }
+    let open = "select count(*) from pg_stat_activity where datname = 'shop'";
+    let client = dashboard.cluster.client("dashboard").await;
+    assert!(client.query_one(open, &[]).await.unwrap().get::<_, i64>(0) <= 2);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    service.run_background(stop).await;
+    until_open(&dashboard, 0).await;
 }

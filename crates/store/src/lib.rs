@@ -23,8 +23,8 @@ mod store;
 pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
 pub use connections::{change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget};
 pub use error::{ConnectError, StoreError, UrlError};
-pub use history::changes::ChangeFilter;
 pub use history::{
+    changes::ChangeFilter,
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };

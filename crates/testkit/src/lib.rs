@@ -10,6 +10,7 @@
 pub mod certs;
 mod cluster;
 pub mod faulty;
+pub mod many_tables;
 pub mod pgbouncer;
 mod standby;
 mod template;

@@ -76,6 +76,12 @@ impl Builder<'_> {
         self
     }
 
+    /// A role that may look into the console, and not change anything there.
+    #[must_use]
+    pub fn stats_user(self, user: &str) -> Self {
+        self.setting("stats_users", user)
+    }
+
     /// A line of the section `[pgbouncer]`; it replaces one of ours.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {

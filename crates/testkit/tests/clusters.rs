@@ -143,3 +143,14 @@ fn is_running(pid: u32) -> bool {
     let script = "kill -0 \"$1\" 2>/dev/null && ! grep -q '^State:.*Z' \"/proc/$1/status\" 2>/dev/null";
     Command::new("sh").args(["-c", script, "sh", &pid.to_string()]).status().unwrap().success()
 }
+
+#[tokio::test]
+async fn many_tables_are_made_with_rows_an_index_and_statistics_each() {
+    let cluster = Cluster::start(Version::V13).await;
+    let client = cluster.client("postgres").await;
+    testkit::many_tables::make(&client, 120).await;
+    let counts = "select (select count(*) from pg_indexes where schemaname = 'many'),
+                         (select count(distinct tablename) from pg_stats where schemaname = 'many')";
+    let row = client.query_one(counts, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (120, 120));
+}

@@ -118,7 +118,8 @@ fn verdict(rights: &[Right], user: &str, database: &str, is_local: bool) -> Verd
 
 /// A login that may watch and nothing else.
 fn own_login(user: &str, database: &str) -> Option<String> {
-    let name = if user == "pg_dashboard" { "pg_dashboard_2" } else { "pg_dashboard" };
+    // `pg_…` is reserved for PostgreSQL's own.
+    let name = if user == "dashboard" { "dashboard_2" } else { "dashboard" };
     sql::is_plain(database).then(|| {
         format!(
             "CREATE ROLE {name} LOGIN CONNECTION LIMIT 5;\n\
@@ -145,7 +146,7 @@ mod tests {
         let superuser = [right("superuser", Harm::Server), right("owner of tables", Harm::Data)];
         let far = verdict(&superuser, "postgres", "shop", false);
         assert_eq!((far.status, far.points, far.value), (CheckStatus::Warning, 5, Some(2.0)));
-        assert!(far.fix_sql.unwrap().contains("GRANT CONNECT ON DATABASE \"shop\" TO pg_dashboard;"));
+        assert!(far.fix_sql.unwrap().contains("GRANT CONNECT ON DATABASE \"shop\" TO dashboard;"));
         let near = verdict(&superuser, "postgres", "shop", true);
         assert_eq!((near.status, near.points), (CheckStatus::Info, 0));
     }
@@ -160,8 +161,8 @@ mod tests {
     #[test]
     fn a_database_that_cannot_be_shown_as_it_is_is_in_no_sql() {
         assert_eq!(verdict(&[right("superuser", Harm::Server)], "a", "x\u{202E}y", false).fix_sql, None);
-        let again = verdict(&[right("superuser", Harm::Server)], "pg_dashboard", "shop", false);
-        assert!(again.fix_sql.unwrap().starts_with("CREATE ROLE pg_dashboard_2 "));
+        let again = verdict(&[right("superuser", Harm::Server)], "dashboard", "shop", false);
+        assert!(again.fix_sql.unwrap().starts_with("CREATE ROLE dashboard_2 "));
     }
 
     #[test]

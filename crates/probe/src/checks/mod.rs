@@ -1,15 +1,18 @@
 //! What the numbers mean: one small file for each check, with its limits, its reason and its way out.
 
+mod bloat;
 mod check;
 mod context;
 mod interval;
 mod lock_tree;
+mod relation;
 mod sessions;
 mod thresholds;
 mod work;
 mod wraparound;
 
 mod archiver;
+mod autovacuum_behind;
 mod cache_hit_ratio;
 mod certificate_expiry;
 mod checkpoints;
@@ -17,25 +20,36 @@ mod connections_by;
 mod connections_used;
 mod dashboard_cost;
 mod deadlocks;
+mod duplicate_indexes;
 mod extension_updates;
+mod foreign_keys_without_index;
 mod idle_in_transaction;
+mod index_bloat;
+mod invalid_indexes;
 mod io;
 mod lock_waits;
 mod login_privileges;
 mod long_statements;
 mod long_transactions;
 mod md5_passwords;
+mod missing_index_suspects;
 mod multixact_wraparound;
+mod never_analysed;
 mod password_age;
+mod pooler_waiting;
 mod prepared_transactions;
 mod replication_lag;
 mod replication_slots;
 mod rollbacks;
+mod sequences;
 mod settings_worth_a_look;
+mod sizes;
 mod standby_conflicts;
 mod statement_statistics;
+mod table_bloat;
 mod temporary_files;
 mod transaction_wraparound;
+mod unused_indexes;
 mod version_end_of_life;
 mod wal_rate;
 mod wal_receiver;
@@ -51,6 +65,7 @@ pub use thresholds::Thresholds;
 pub(crate) const FAST: &[&Check] = &[
     &connections_used::CHECK,
     &connections_by::CHECK,
+    &pooler_waiting::CHECK,
     &cache_hit_ratio::CHECK,
     &idle_in_transaction::CHECK,
     &long_statements::CHECK,
@@ -82,8 +97,25 @@ pub(crate) const FAST: &[&Check] = &[
     &dashboard_cost::CHECK,
 ];
 
-/// Asked once an hour, within a budget.
-pub(crate) const SLOW: &[&Check] = &[&extension_updates::CHECK, &wraparound_tables::CHECK];
+/// Asked once an hour, within a budget; what comes first is measured first.
+pub(crate) const SLOW: &[&Check] = &[
+    &sizes::CHECK,
+    &extension_updates::CHECK,
+    &sequences::CHECK,
+    &invalid_indexes::CHECK,
+    &autovacuum_behind::CHECK,
+    &never_analysed::CHECK,
+    &table_bloat::CHECK,
+    &index_bloat::CHECK,
+    &unused_indexes::CHECK,
+    &duplicate_indexes::CHECK,
+    &foreign_keys_without_index::CHECK,
+    &missing_index_suspects::CHECK,
+    &wraparound_tables::CHECK,
+];
+
+/// The check of the slow tier whose value is the database's size.
+pub(crate) const SIZES: &str = sizes::CHECK.id;
 
 /// The worst check decides; what could not be read decides nothing. With nothing read, nothing is known.
 pub(crate) fn verdict(checks: &[health::Check]) -> (HealthStatus, Option<u8>) {
@@ -128,8 +160,13 @@ mod tests {
         let mut ids = std::collections::BTreeSet::new();
         for check in FAST.iter().chain(SLOW) {
             assert!(ids.insert(check.id), "{} twice", check.id);
-            assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.id);
-            assert!(check.docs_url.starts_with("https://www.postgresql.org/"), "{}", check.id);
+            assert!(
+                check.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                check.id
+            );
+            let manuals = ["https://www.postgresql.org/", "https://www.pgbouncer.org/"];
+            assert!(manuals.iter().any(|manual| check.docs_url.starts_with(manual)), "{}", check.id);
             assert!(check.why.ends_with('.') && !check.title.ends_with('.'), "{}", check.id);
         }
     }

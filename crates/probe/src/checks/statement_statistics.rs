@@ -45,7 +45,7 @@ const BROUGHT: [(i32, (u32, u32)); 6] =
     [(13, (1, 8)), (14, (1, 9)), (15, (1, 10)), (16, (1, 10)), (17, (1, 11)), (18, (1, 12))];
 
 fn ask(known: &Known) -> Ask {
-    match known.statements {
+    match known.statements_version() {
         Some(_) if is_preloaded(known) == Some(false) => Ask::Nothing,
         Some(version) if version >= (1, 9) => Ask::sql(WITH_EVICTIONS),
         Some(_) => Ask::sql(SETTINGS),
@@ -60,7 +60,7 @@ fn is_preloaded(known: &Known) -> Option<bool> {
 }
 
 fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> {
-    let Some(version) = context.known.statements else {
+    let Some(version) = context.known.statements_version() else {
         return Ok(Verdict { value: None, ..not_installed(context.known) });
     };
     if is_preloaded(context.known) == Some(false) {
@@ -131,9 +131,13 @@ mod tests {
     use common::health::CheckStatus;
 
     use super::*;
+    use crate::statements::Extension;
 
     fn known(preloaded: Option<&str>, statements: Option<(u32, u32)>) -> Known {
-        Known { preloaded: preloaded.map(str::to_owned), statements, ..Known::default() }
+        let mut known = Known::default();
+        known.preloaded = preloaded.map(str::to_owned);
+        known.extension = statements.map(Extension::of_version);
+        known
     }
 
     #[test]

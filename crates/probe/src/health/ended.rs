@@ -6,13 +6,13 @@ use crate::{session::AskError, sql};
 
 /// Why a reading ended before its end.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     Lost(tokio_postgres::Error),
     Timeout,
 }
 
 /// Why one query has no answer. An error that is not the query's own ends the reading.
-pub(super) fn reason(error: AskError, user: &str, ended: &mut Option<Ended>) -> Reason {
+pub(crate) fn reason(error: AskError, user: &str, ended: &mut Option<Ended>) -> Reason {
     match error {
         AskError::Timeout => {
             ended.get_or_insert(Ended::Timeout);

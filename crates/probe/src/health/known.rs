@@ -15,7 +15,6 @@ select current_setting('server_version_num') as version_num,
        current_setting('TimeZone') as timezone,
        current_user as role_name,
        (select rolsuper from pg_roles where rolname = current_user) as superuser,
-       pg_has_role(current_user, 'pg_monitor', 'usage') as monitor,
        pg_has_role(current_user, 'pg_read_all_stats', 'usage') as reads_all_stats,
        pg_has_role(current_user, 'pg_read_all_settings', 'usage') as reads_all_settings,
        current_setting('max_connections') as max_connections,
@@ -38,7 +37,6 @@ pub(crate) struct Known {
     /// Whom the server takes us for; a pooler may have mapped the user. As the server sent it: only for [`crate::sql`].
     pub(crate) role_name: Option<String>,
     pub(crate) superuser: Option<bool>,
-    pub(crate) monitor: Option<bool>,
     pub(crate) reads_all_stats: Option<bool>,
     pub(crate) reads_all_settings: Option<bool>,
     pub(crate) max_connections: Option<i64>,
@@ -48,10 +46,10 @@ pub(crate) struct Known {
     pub(crate) provider: Option<&'static str>,
     /// `shared_preload_libraries`; `None` where we may not see it.
     pub(crate) preloaded: Option<String>,
-    /// The version of `pg_stat_statements` in this database; `None` where it is not created.
-    pub(crate) statements: Option<(u32, u32)>,
+    /// Where the statistics of statements are; `None` where that could not be asked.
+    pub(crate) extension: Option<crate::statements::Extension>,
     /// The user of the connection.
-    login: String,
+    pub(crate) login: String,
 }
 
 impl Known {
@@ -66,7 +64,6 @@ impl Known {
             timezone: row.text("timezone").map(|zone| text::clean_server_text(&zone)),
             role_name: row.text("role_name"),
             superuser: row.flag("superuser"),
-            monitor: row.flag("monitor"),
             reads_all_stats: row.flag("reads_all_stats"),
             reads_all_settings: row.flag("reads_all_settings"),
             max_connections: row.number("max_connections"),
@@ -74,16 +71,16 @@ impl Known {
             block_size: row.number("block_size"),
             provider: row.text("provider_role").as_deref().and_then(provider),
             preloaded: None,
-            statements: None,
+            extension: None,
             login: String::new(),
         }
     }
 
-    pub(super) fn of(login: &str) -> Self {
+    pub(crate) fn of(login: &str) -> Self {
         Self { login: login.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn as_login(mut self, login: &str) -> Self {
+    pub(super) fn with_login(mut self, login: &str) -> Self {
         self.login = login.to_owned();
         self
     }
@@ -111,13 +108,18 @@ impl Known {
         self.reads_all_stats == Some(false)
     }
 
+    /// The version of `pg_stat_statements` in this database; `None` where it is not created.
+    pub(crate) fn statements_version(&self) -> Option<(u32, u32)> {
+        self.extension.as_ref()?.version()
+    }
+
     /// The reason of whatever needs `pg_monitor`.
     pub(crate) fn no_privilege(&self) -> Reason {
         crate::sql::no_privilege(self.user())
     }
 
-    pub(super) fn with_statements(mut self, version: Option<(u32, u32)>) -> Self {
-        self.statements = version;
+    pub(super) fn with_extension(mut self, extension: Option<crate::statements::Extension>) -> Self {
+        self.extension = extension;
         self
     }
 

@@ -1,9 +1,12 @@
 //! What one reading hands to the next: counters for rates, what the slow tier has found, and facts to compare with.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, NamedCounters, named_counters::LONGEST_INTERVAL_S, slow::SlowTier};
+use crate::StatementsBefore;
 use crate::facts::Facts;
 
 /// Kept between readings of one connection by whoever asks. Its JSON may come from another release: what that did
@@ -17,9 +20,17 @@ pub struct Memory {
     pub(super) named: NamedCounters,
     pub(super) slow: SlowTier,
     pub(super) facts: Facts,
+    /// Kept apart: it is large.
+    #[serde(skip)]
+    pub(super) statements: Option<Arc<StatementsBefore>>,
 }
 
 impl Memory {
+    /// With what is known of statements.
+    pub fn with_statements(self, before: Option<StatementsBefore>) -> Self {
+        Self { statements: before.map(Arc::new), ..self }
+    }
+
     /// Of a database, as far as it is the same one. What an identity cannot tell (it may not be seen) decides nothing.
     pub(super) fn of(mut self, identity: Option<&str>) -> Self {
         match (self.identity.as_deref(), identity) {

@@ -37,8 +37,6 @@ pub(super) const KEYS: [&str; 18] = [
 pub(super) fn from_reading(reading: &Reading, previous: Option<&Counters>) -> Measured {
     let mut measured = Measured::default();
     connections(reading, &mut measured);
-    let size = measured.take("database_size_bytes", reading.size_bytes.clone());
-    measured.metrics.database_size_bytes = size;
     let locks = measured.take("waiting_locks", reading.waiting_locks.clone());
     measured.metrics.waiting_locks = locks;
     let age = measured.take("oldest_xid_age", reading.oldest_xid_age.clone());

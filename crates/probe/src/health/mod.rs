@@ -8,8 +8,7 @@ mod metrics;
 mod named_counters;
 mod reading;
 mod slow;
-mod statements;
-mod transaction;
+pub(crate) mod transaction;
 
 use chrono::{DateTime, Utc};
 use common::{
@@ -20,6 +19,7 @@ use common::{
 use tokio::time::{Instant, sleep};
 
 pub(crate) use counters::Counters;
+pub(crate) use ended::{Ended, reason};
 pub(crate) use known::Known;
 pub use memory::Memory;
 pub(crate) use named_counters::NamedCounters;
@@ -30,8 +30,10 @@ use crate::{
     checks::{self, Ask, Check, Context},
     connect_test,
     facts::{self, Seen},
+    pooler::console,
     rows::Answer,
-    session::Session,
+    session::{AskError, Session},
+    statements::{self, StatementsReading},
     words,
 };
 
@@ -41,9 +43,11 @@ pub struct HealthReading {
     pub health: Health,
     /// For the next reading; `None` of a database that could not be asked, about which nothing new is known.
     pub memory: Option<Memory>,
+    /// For whoever keeps it; `None` where statements could not be read.
+    pub statements: Option<StatementsReading>,
     /// The connect of this reading, as a test.
     pub test: TestResult,
-    /// How often the reading waited for the server, once the session was there.
+    /// How often the reading waited for the server, once the session was there, apart from what is asked hourly.
     pub round_trips: u32,
 }
 
@@ -53,10 +57,13 @@ pub(crate) async fn run(
     two_readings: bool,
     limits: &Limits,
 ) -> HealthReading {
-    let (test, session) = Box::pin(connect_test::open(target, limits)).await;
+    let (mut test, session) = Box::pin(connect_test::open(target, limits)).await;
     let Some(session) = session else {
         return HealthReading::of_failed(test);
     };
+    if console::is_there(&test) {
+        console::tell(&mut test, target, limits).await;
+    }
     let taken = Box::pin(take(&session, None, test, previous, two_readings)).await;
     if taken.lost {
         session.abandon().await;
@@ -94,8 +101,8 @@ pub(crate) async fn take(
     }
     let since = Instant::now();
     let deadline = since + limits.health;
-    let asked = Box::pin(ask(session, known, deadline)).await;
-    let Asked { known, asks, mut answers, reading, mut ended } = asked;
+    let Asked { known, asks, mut answers, last, reading, mut ended } =
+        Box::pin(ask(session, known, deadline)).await;
 
     let identity = reading.database_identity();
     let mut memory = previous.cloned().unwrap_or_default().of(identity.as_deref());
@@ -105,6 +112,8 @@ pub(crate) async fn take(
     let earlier = earlier.as_ref().or(memory.counters.as_ref());
     let mut measured = metrics::from_reading(&reading, earlier);
     measured.pending_restart = seen.pending_restart();
+    // For the checks, as it was last measured: the slow tier comes after them.
+    measured.metrics.database_size_bytes = memory.slow.database_size_bytes().ok().flatten();
     let now = common::time::whole_micros(Utc::now());
     let mut counted =
         NamedCounters::at(known.now_s.unwrap_or_default(), known.started_at_s.unwrap_or_default());
@@ -115,28 +124,42 @@ pub(crate) async fn take(
         test: &test,
         now,
         reading_ms: millis(since.elapsed()),
-        slow_ms: memory.slow.spent_ms(now),
+        slow_ms: memory.slow.spent_ms(),
         thresholds: &limits.thresholds,
         before: &before,
         counted: &mut counted,
     };
     let mut checks = judge_all(asks, answers, &mut context);
+    let extension = reading.extension.clone();
+    let snapshot = statements::snapshot(extension, last, &known, now, &mut ended);
+    let statements_before = memory.statements.take();
+    let (statements, found_statements) = match snapshot {
+        Ok(snapshot) => {
+            let read = statements::read(session, snapshot, statements_before.as_deref(), &known, deadline);
+            let (statements, found, lost) = Box::pin(read).await;
+            ended = ended.or(lost);
+            (statements, Some(found))
+        }
+        Err(reason) => (statements::missing(reason), None),
+    };
+    let round_trips = session.round_trips() - asked_before;
     if ended.is_none() {
         let slow = memory.slow.measure(session, checks::SLOW, &mut context, deadline);
         ended = Box::pin(slow).await;
     }
     checks.extend(memory.slow.checks(checks::SLOW, now));
+    let size = measured.take("database_size_bytes", memory.slow.database_size_bytes());
+    measured.metrics.database_size_bytes = size;
     let duration_ms = millis(since.elapsed());
 
     let lost = ended.map(|end| match end {
         ended::Ended::Lost(error) => words::postgres_error(&error, Phase::Query, &session.scene()),
         ended::Ended::Timeout => words::health_timeout(&session.scene()),
     });
-    let round_trips = session.round_trips() - asked_before;
     let learned = reading.known.is_ok().then_some(known);
     if let (Some(error), true) = (&lost, reading.is_empty()) {
         let health = down(&test, Some(error.clone()), duration_ms);
-        let reading = HealthReading { health, memory: None, test, round_trips };
+        let reading = HealthReading { health, memory: None, statements: None, test, round_trips };
         return Taken { reading, known: None, lost: true };
     }
 
@@ -160,13 +183,19 @@ pub(crate) async fn take(
         server,
         metrics: measured.metrics,
         checks,
-        statements: reading.statements,
+        statements,
         changes,
         error: lost.clone(),
         unavailable,
     };
     Taken {
-        reading: HealthReading { health, memory: Some(memory), test, round_trips },
+        reading: HealthReading {
+            health,
+            memory: Some(memory),
+            statements: found_statements,
+            test,
+            round_trips,
+        },
         known: learned,
         lost: lost.is_some(),
     }
@@ -178,6 +207,8 @@ struct Asked {
     asks: Vec<(&'static Check, Ask)>,
     /// To the asks that are queries, in order; then to those of the facts.
     answers: Vec<Result<Answer, Reason>>,
+    /// To the questions for a snapshot of statements.
+    last: Vec<Result<Answer, AskError>>,
     reading: Reading,
     ended: Option<ended::Ended>,
 }
@@ -189,23 +220,25 @@ async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Ask
     let target = session.target();
     if let Some(known) = known {
         let asks = ask_all(known);
-        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), deadline)).await;
-        let (reading, answers, ended) = taken;
+        let snapshot = statements::queries(known);
+        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), &snapshot, deadline)).await;
+        let (reading, answers, last, ended) = taken;
         let now = reading.known(target);
         let asks_now = ask_all(&now);
-        if queries(&asks) == queries(&asks_now) {
-            return Asked { known: now, asks: asks_now, answers, reading, ended };
+        if queries(&asks) == queries(&asks_now) && snapshot == statements::queries(&now) {
+            return Asked { known: now, asks: asks_now, answers, last, reading, ended };
         }
         if ended.is_some() {
-            return Asked { known: now, asks, answers, reading, ended };
+            return Asked { known: now, asks, answers, last, reading, ended };
         }
     }
     let first = First::take(session, target, deadline).await;
     let known = first.known(target);
     let asks = ask_all(&known);
-    let (reading, answers, ended) =
-        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), deadline)).await;
-    Asked { known, asks, answers, reading, ended }
+    let snapshot = statements::queries(&known);
+    let (reading, answers, last, ended) =
+        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), &snapshot, deadline)).await;
+    Asked { known, asks, answers, last, reading, ended }
 }
 
 fn queries<'a>(asks: &'a [(&'static Check, Ask)]) -> Vec<&'a str> {
@@ -243,7 +276,7 @@ impl HealthReading {
     /// What a failed test says of the health.
     pub fn of_failed(test: TestResult) -> Self {
         let health = down(&test, test.error.clone(), test.total_ms);
-        Self { health, memory: None, test, round_trips: 0 }
+        Self { health, memory: None, statements: None, test, round_trips: 0 }
     }
 }
 

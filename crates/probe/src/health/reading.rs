@@ -1,12 +1,12 @@
 //! What is asked of the server at every health reading, each query beside its row type: two round trips (one, where an
-//! earlier reading on the same session has told who the server is), and another for statements.
+//! earlier reading on the same session has told who the server is), and
+//! another for the texts of statements that were not seen before.
 //!
-//! Only catalog views whose cost does not grow with the number of relations, but for the database's size, which
-//! comes last.
+//! Only catalog views whose cost does not grow with the number of relations.
 
 use common::{
     Reason, TestResult, Unavailable,
-    health::{Server, ServerRole, Statements},
+    health::{Server, ServerRole},
     text,
     time::whole_micros_of_s,
 };
@@ -16,12 +16,13 @@ use super::{
     Known, counters,
     counters::Counters,
     ended::{Ended, reason},
-    known, statements, time, transaction,
+    known, time, transaction,
 };
 use crate::{
     Target,
     rows::{Answer, Row},
     session::{AskError, Session},
+    statements,
 };
 
 /// The fields of [`Server`] that can be missing.
@@ -102,8 +103,6 @@ pub(super) struct Replication {
     pub(super) lag_bytes: Option<i64>,
 }
 
-const SIZE: &str = "select pg_database_size(current_database()) as bytes";
-
 /// Everything that one reading found, or why not.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -115,8 +114,7 @@ pub(crate) struct Reading {
     pub(super) waiting_locks: Result<Option<i64>, Reason>,
     pub(super) oldest_xid_age: Result<Option<i64>, Reason>,
     pub(super) replication: Result<Replication, Reason>,
-    pub(super) size_bytes: Result<Option<i64>, Reason>,
-    pub(super) statements: Statements,
+    pub(super) extension: Result<statements::Extension, Reason>,
 }
 
 /// What the first round trip found.
@@ -138,7 +136,7 @@ impl First {
     }
 
     fn sort(sorter: &mut Sorter, target: &Target) -> Self {
-        let known = sorter.row(|row| Some(Known::from_row(row).as_login(&target.username)));
+        let known = sorter.row(|row| Some(Known::from_row(row).with_login(&target.username)));
         if let Ok(known) = &known {
             sorter.user = known.user().to_owned();
         }
@@ -147,8 +145,7 @@ impl First {
         let preloaded = sorter.next().ok();
         let known = known.map(|known| known.with_preloaded(preloaded.as_ref()));
         let extension = sorter.next().map(|answer| statements::Extension::from_answer(&answer));
-        let known =
-            known.map(|known| known.with_statements(extension.as_ref().ok().and_then(|it| it.version)));
+        let known = known.map(|known| known.with_extension(extension.as_ref().ok().cloned()));
         Self { known, identity, extension, ended: sorter.ended.take() }
     }
 
@@ -159,21 +156,23 @@ impl First {
 }
 
 impl Reading {
-    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) beside it. Without a
-    /// `first`, that is asked in the same round trip.
+    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) and to `last` beside it.
+    /// Without a `first`, that is asked in the same round trip.
     pub(super) async fn take(
         session: &Session,
         first: Option<First>,
         known: &Known,
         more: &[&str],
+        last: &[String],
         deadline: Instant,
-    ) -> (Self, Vec<Result<Answer, Reason>>, Option<Ended>) {
+    ) -> (Self, Vec<Result<Answer, Reason>>, Vec<Result<Answer, AskError>>, Option<Ended>) {
         let mut queries = Vec::new();
         if first.is_none() {
             queries.extend(First::QUERIES);
         }
-        queries.extend([ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION, SIZE]);
+        queries.extend([ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION]);
         queries.extend(more);
+        queries.extend(last.iter().map(String::as_str));
         let answers = transaction::read(session, &queries, deadline).await;
         let mut sorter = Sorter { answers: answers.into_iter(), user: known.user().to_owned(), ended: None };
         let first = match first {
@@ -193,23 +192,13 @@ impl Reading {
                 lag_bytes: row.number("lag_bytes"),
             })
         });
-        let size_bytes = sorter.row(|row| Some(row.number("bytes")));
         let more = more.iter().map(|_| sorter.next()).collect();
-        let mut ended = sorter.ended;
+        let ended = sorter.ended;
+        let last = sorter.answers.collect();
 
         if let (Ok(counters), Ok(bytes)) = (&mut counters, &wal) {
             counters.wal_bytes = *bytes;
         }
-        let who = first.known.as_ref().unwrap_or(known);
-        let statements = match first.extension {
-            Ok(extension) if ended.is_none() => {
-                let (statements, lost) = statements::read(session, &extension, who, deadline).await;
-                ended = lost;
-                statements
-            }
-            Ok(_) => statements::missing(Reason::new("timeout")),
-            Err(reason) => statements::missing(reason),
-        };
         let reading = Self {
             known: first.known,
             identity: first.identity,
@@ -219,10 +208,9 @@ impl Reading {
             waiting_locks,
             oldest_xid_age,
             replication,
-            size_bytes,
-            statements,
+            extension: first.extension,
         };
-        (reading, more, ended)
+        (reading, more, last, ended)
     }
 
     /// What is known of the server, or next to nothing.

@@ -145,7 +145,7 @@ impl<'a> Line<'a> {
         let scene = Scene::new(target, limits, encrypted);
         let config = session::config(target);
         let signing_in = sign_in_before(&config, stream, Traffic::BoundedMessages, deadline.into());
-        let SignedIn { client, connection, greeting } =
+        let SignedIn { client, connection, greeting, .. } =
             Box::pin(signing_in).await.map_err(|error| match error {
                 SignInError::Postgres(error) => words::postgres_error(&error, Phase::Auth, &scene),
                 SignInError::Silent | SignInError::Timeout => words::timeout(Phase::Auth, &scene),

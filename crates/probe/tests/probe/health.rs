@@ -158,32 +158,15 @@ async fn a_role_without_rights_gets_reasons_with_sql_and_never_a_false_fine() {
 }
 
 #[tokio::test]
-async fn a_servers_names_are_cleaned_and_those_that_deceive_are_in_no_sql() {
+async fn names_that_deceive_are_in_no_sql() {
     let cluster = Cluster::builder(Version::V18).preload("pg_stat_statements").start().await;
     let admin = cluster.client("postgres").await;
-    // The extension's view is replaced by one that says what it likes.
     admin
         .batch_execute(
-            "create extension pg_stat_statements;
-             create table said as select * from pg_stat_statements limit 0;
-             alter extension pg_stat_statements drop view pg_stat_statements;
-             drop view pg_stat_statements;
-             alter table said alter queryid type text;
-             insert into said (queryid, query, userid, dbid, calls, total_exec_time, mean_exec_time, min_exec_time,
-                               max_exec_time, stddev_exec_time, rows, shared_blks_hit, shared_blks_read,
-                               temp_blks_read, temp_blks_written)
-             select E'7\\u202E8' || repeat('x', 1000), 'select 1', 10, oid, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
-               from pg_database where datname = 'postgres';
-             create view pg_stat_statements as select * from said;
-             create role \"app\u{202E}nimda\" login password 'x'",
+            "create extension pg_stat_statements; create role \"app\u{202E}nimda\" login password 'x'",
         )
         .await
         .unwrap();
-    let statements = health(&target(&cluster)).await.statements;
-    assert!(statements.available, "{statements:?}");
-    let id = &statements.top[0].query_id;
-    assert!(id.starts_with("7\u{FFFD}8x") && id.chars().count() < 650, "{id}");
-
     let deceptive =
         Target { username: "app\u{202E}nimda".to_owned(), password: Some("x".into()), ..target(&cluster) };
     let health = health(&deceptive).await;

@@ -113,6 +113,13 @@ async fn nothing_is_left(cluster: &Cluster) {
     tokio::time::timeout(Duration::from_secs(30), asking).await.expect("all sessions end");
 }
 
+/// Waits until there are `count` sessions of clients: one that was closed may still be counted for a moment.
+async fn only(count: i64, watching: &tokio_postgres::Client) {
+    let sql = "select count(*) from pg_stat_activity where backend_type = 'client backend'";
+    let asking = async { while watching.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) != count {} };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("the others end");
+}
+
 /// A role without rights, as who a statement of somebody's own may be run.
 async fn plain_role(cluster: &Cluster) -> Target {
     let sql = "create role tester login password 'pw'; create table t (n int); insert into t values (1); \
@@ -261,22 +268,28 @@ async fn more_sessions_than_the_target_has_to_give_are_refused_with_the_number_i
 
         // 20 less those for superusers, the reserved, the two clients above, and five.
         let may_use = 20 - 3 - reserved - 2 - 5;
+        only(2, &watching).await;
         let refusal = refused(&target(&cluster), &closed(may_use + 1, 1.0)).await;
         assert_eq!(refusal, LoadRefusal::Sessions { may_use, limit: SessionLimit::Server });
+        only(2, &watching).await;
         assert_eq!(admitted(&target(&cluster), &closed(may_use, 1.0)).await.may_use, may_use);
 
         let few = Target { username: "few".to_owned(), password: Some("pw".into()), ..target(&cluster) };
+        only(2, &watching).await;
         let refusal = refused(&few, &closed(9, 1.0)).await;
         assert_eq!(refusal, LoadRefusal::Sessions { may_use: 4, limit: SessionLimit::Role });
         watching.batch_execute("alter role few connection limit 20").await.unwrap();
         let small = Target { database_name: "small".to_owned(), ..few.clone() };
+        only(2, &watching).await;
         let refusal = refused(&small, &closed(4, 1.0)).await;
         assert_eq!(refusal, LoadRefusal::Sessions { may_use: 3, limit: SessionLimit::Database });
         watching.batch_execute("alter role few connection limit 1").await.unwrap();
+        only(2, &watching).await;
         let refusal = refused(&few, &closed(1, 1.0)).await;
         assert_eq!(refusal, LoadRefusal::Sessions { may_use: 0, limit: SessionLimit::Role });
 
         // What may be used can be used.
+        only(2, &watching).await;
         let report = run(&target(&cluster), &closed(may_use, 1.0)).await;
         assert_eq!((report.failed, report.sessions_failed), (0, 0), "{report:#?}");
         nothing_is_left(&cluster).await;

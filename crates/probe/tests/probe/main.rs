@@ -5,12 +5,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod certificates;
+mod changes;
 mod checks_fast;
+mod checks_slow;
+mod configuration;
 mod failures;
 mod health;
+mod held;
+mod left_behind;
 mod load;
 mod matrix;
+mod plans;
 mod pooler;
+mod statements;
 
 use std::time::Duration;
 

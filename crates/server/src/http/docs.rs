@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use common::{ConnectionStatus, Problem, SslMode, connection::Sort, health::Severity};
+use common::{
+    ConnectionStatus, Problem, SslMode, connection::Sort, health::Severity, statements::StatementOrder,
+};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use utoipa::{
@@ -26,7 +28,7 @@ use super::query::Query;
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This dashboard.")),
-    components(schemas(ConnectionStatus, Problem, Severity, Sort)),
+    components(schemas(ConnectionStatus, Problem, Severity, Sort, StatementOrder)),
     tags(
         (name = "Connections", description = "What is watched."),
         (name = "Tests", description = "Ask targets now."),
@@ -113,7 +115,8 @@ pub(super) struct NewLoad {
     /// Over how many seconds the sessions (and the rate) grow to their full number; at most `duration_s`.
     #[schema(minimum = 0, default = 0)]
     ramp_s: Option<f64>,
-    /// One statement instead of `select 1`, read only, only where the connection has `allow_statements`.
+    /// One statement instead of `select 1`, only where the connection has `allow_statements`. It runs read only for at
+    /// most 5 s at a time, and is rolled back.
     #[schema(max_length = 10_000)]
     statement: Option<String>,
 }

@@ -154,11 +154,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let no_such = || Problem::not_found("There is no such connection.").with_hint("Its id is a number.");
         let id = in_path(parts, state).await.ok_or_else(no_such)?;
-        // `+7` and `007` parse, but name nothing.
-        let id: ConnectionId =
-            id.parse().ok().filter(|parsed: &ConnectionId| parsed.to_string() == id).ok_or_else(no_such)?;
-        Ok(Self(id))
+        Ok(Self(connection_id(&id).ok_or_else(no_such)?))
     }
+}
+
+/// The ids of a connection and of one of its statements in the path.
+pub(super) struct StatementPath(pub(super) ConnectionId, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for StatementPath {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let no_such = || Problem::not_found("There is no such connection.").with_hint("Its id is a number.");
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await.ok();
+        let Path((id, query_id)) = path.ok_or_else(no_such)?;
+        let id = connection_id(&id).ok_or_else(no_such)?;
+        Ok(Self(id, query_id))
+    }
+}
+
+/// `+7` and `007` parse, but name nothing.
+fn connection_id(text: &str) -> Option<ConnectionId> {
+    text.parse().ok().filter(|parsed: &ConnectionId| parsed.to_string() == text)
 }
 
 /// The id of a job in the path. What is not even text (`%ff`) names no job: 404.

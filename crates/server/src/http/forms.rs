@@ -386,6 +386,7 @@ mod tests {
             ("port", "x"),
             ("notes", "a\r\nb"),
             ("paused", "on"),
+            ("allow_statements", "true"),
             ("version", "3"),
             ("password", "hunter2"),
         ])
@@ -394,7 +395,7 @@ mod tests {
             (draft.host.as_str(), draft.port.as_str(), draft.notes.as_str()),
             ("db.example.com", "x", "a\nb")
         );
-        assert!(draft.paused && !draft.let_sleep && !draft.remove_password);
+        assert!(draft.paused && draft.allow_statements && !draft.let_sleep && !draft.remove_password);
         assert_eq!(draft.version, Some(3));
         assert!(!draft.password.is_empty());
     }

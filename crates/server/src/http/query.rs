@@ -3,12 +3,13 @@
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use common::{
     ConnectionId, FieldError, Problem,
     connection::{ConnectionStatus, ListQuery, Sort},
     health::{ChangeKind, Severity},
     list::MAX_LIMIT,
+    statements::{StatementOrder, StatementsQuery},
     test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
     text,
 };
@@ -72,6 +73,14 @@ impl Parameters {
     }
 
     /// An empty text filters nothing. Only of texts that is clear: an empty number or name is an oversight.
+    /// As often as it is there.
+    fn every(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) =
+            std::mem::take(&mut self.left).into_iter().partition::<Vec<_>, _>(|(key, _)| key == name);
+        self.left = left;
+        taken.into_iter().map(|(_, value)| value.unwrap_or_default()).collect()
+    }
+
     fn filled(&mut self, name: &str) -> Option<String> {
         self.text(name).filter(|value| !value.is_empty())
     }
@@ -124,12 +133,13 @@ impl Parameters {
     fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
         let value = self.text(name)?;
         // A `+` that is not encoded is a space.
-        let time = DateTime::parse_from_rfc3339(&value.replace(' ', "+"));
-        let known = time.ok().map(|time| time.to_utc());
-        if known.is_none() {
+        let time = DateTime::parse_from_rfc3339(&value.replace(' ', "+")).ok();
+        // Years that PostgreSQL holds as well.
+        let time = time.filter(|time| (1..=9999).contains(&time.year()));
+        if time.is_none() {
             self.fault(name, "type", "Must be a time as in RFC 3339: 2026-01-31T12:00:00Z.");
         }
-        known
+        time.map(|time| time.to_utc())
     }
 
     /// `?fresh` and `?fresh=true` are both yes.
@@ -193,6 +203,27 @@ impl FromQuery for ChangeQuery {
             to: query.time("to"),
             limit: query.limit(),
             cursor: query.cursor(),
+        }
+    }
+}
+
+impl FromQuery for StatementsQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        let mut connection_ids = Vec::new();
+        for id in query.every("connection_id") {
+            match id.parse::<i64>().ok().filter(|id| *id > 0) {
+                Some(id) => connection_ids.push(ConnectionId(id)),
+                None => query.fault("connection_id", "type", "Must be the id of a connection."),
+            }
+        }
+        Self {
+            connection_ids,
+            from: query.time("from"),
+            to: query.time("to"),
+            order_by: query
+                .one_of("order_by", || StatementOrder::ALL.map(StatementOrder::as_str).to_vec())
+                .unwrap_or_default(),
+            limit: query.limit(),
         }
     }
 }

@@ -68,6 +68,8 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(api::health::setup_of))
         .routes(routes!(api::findings::list))
         .routes(routes!(api::changes::list))
+        .routes(routes!(api::statements::list))
+        .routes(routes!(api::statements::plan))
         .routes(routes!(api::database::info))
         .routes(routes!(api::database::summary))
         .routes(routes!(api::probes::alive))

@@ -8,4 +8,5 @@ mod guard;
 mod load;
 mod pages;
 mod refusals;
+mod statements;
 mod targets;

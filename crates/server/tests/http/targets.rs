@@ -63,6 +63,41 @@ async fn latency_has_as_many_rounds_as_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_changed_between_two_readings_is_listed_newest_first_in_pages() {
+    let dashboard = Dashboard::start().await;
+    let target = Cluster::start(Version::V18).await;
+    let mut body = to(&target, "orders");
+    body["test"] = json!(false);
+    let id = dashboard.add(&body).await["id"].clone();
+    let fresh = format!("/api/health/{id}?fresh=true");
+    assert_eq!(dashboard.get(&fresh).await.json()["changes"], json!([]));
+    let admin = target.client("postgres").await;
+    for sql in ["create role app login", "alter role app createrole", "drop role app"] {
+        admin.batch_execute(sql).await.unwrap();
+        let health = dashboard.get(&fresh).await.json();
+        assert_eq!(health["changes"][0]["subject"], "app", "{sql}: {health}");
+    }
+    let first = dashboard.get(&format!("/api/changes?connection_id={id}&kind=user&limit=2")).await.json();
+    assert_eq!(first["total"], 3, "{first}");
+    let newest = &first["items"][0];
+    assert_eq!((&newest["connection_id"], &newest["connection_name"]), (&id, &json!("orders")));
+    assert_eq!(
+        (&newest["kind"], &newest["before"], &newest["after"]),
+        (&json!("user"), &json!("login, creates roles"), &Value::Null)
+    );
+    let next = first["next"].as_str().unwrap();
+    let last = dashboard
+        .get(&format!("/api/changes?connection_id={id}&kind=user&limit=2&cursor={next}"))
+        .await
+        .json();
+    assert_eq!((&last["items"][0]["after"], &last["next"]), (&json!("login"), &Value::Null), "{last}");
+    let none = dashboard.get(&format!("/api/changes?connection_id={id}&kind=restart")).await.json();
+    assert_eq!(none, json!({"items": [], "total": 0, "next": null}));
+    let page = dashboard.post_json("/rpc/changes", &json!({"id": id, "cursor": null})).await;
+    assert_eq!(page.json()["total"], 3, "{}", page.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_regions_are_tested_and_grouped() {
     let dashboard = Dashboard::start().await;
     let target = Cluster::start(Version::V18).await;

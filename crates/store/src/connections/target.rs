@@ -17,7 +17,7 @@ macro_rules! select_targets {
         concat!(
             "
 select id, version, host, port, database_name, username, password_token, password_set_at, ssl_mode, ssl_root_cert,
-    region
+    region, paused, let_sleep
 from dashboard.connections
 where deleted_at is null and ",
             $which
@@ -46,6 +46,9 @@ pub struct StoredTarget {
     /// PEM.
     pub ssl_root_cert: Option<String>,
     pub region: Option<String>,
+    pub paused: bool,
+    /// It scales to zero: no session may keep it awake.
+    pub let_sleep: bool,
 }
 
 impl Store {
@@ -81,6 +84,8 @@ fn target(row: &Row, keys: &KeyRing) -> Result<StoredTarget, StoreError> {
         ssl_mode: ssl_mode(row)?,
         ssl_root_cert: row.try_get("ssl_root_cert")?,
         region: row.try_get("region")?,
+        paused: row.try_get("paused")?,
+        let_sleep: row.try_get("let_sleep")?,
     })
 }
 

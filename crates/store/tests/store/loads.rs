@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use common::{
-    ConnectionDraft, ConnectionId, Health, Phase, TestError, TestErrorKind,
+    ConnectionDraft, ConnectionId, Health, Phase, Reason, TestError, TestErrorKind,
     health::{HealthStatus, Server},
     load::{LoadMode, LoadReport, LoadRequest, LoadSecond},
     test_result::Pooler,
@@ -73,7 +73,7 @@ async fn they_go_with_their_connection_and_with_its_address() {
 
 /// A reading of a server by its identifier, through a pooler or not.
 fn reading(id: ConnectionId, system_identifier: Option<&str>, pooler: bool) -> Health {
-    let pooler = pooler.then(|| Pooler { kind: "pgbouncer".to_owned(), version: None });
+    let pooler = pooler.then(|| Pooler::of_kind("pgbouncer", Reason::new("not asked")));
     let server =
         Server { system_identifier: system_identifier.map(str::to_owned), pooler, ..Server::default() };
     Health { server, ..health(id, now(), HealthStatus::Ok, 100) }

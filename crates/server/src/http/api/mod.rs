@@ -8,6 +8,7 @@ pub mod health;
 pub mod jobs;
 pub mod load;
 pub mod probes;
+pub mod statements;
 pub mod tests;
 
 mod responses;

@@ -3,8 +3,12 @@
 //! PostgreSQL tells its process id at sign-in (BackendKeyData) and again by `pg_backend_pid()`. A pooler shares
 //! server sessions, so it makes up the first to route cancels by; then the two differ.
 
-use common::test_result::Pooler;
+pub(crate) mod console;
+
+use common::{Reason, test_result::Pooler};
 use egress::gate::Greeting;
+
+const PGBOUNCER: &str = "pgbouncer";
 
 /// Supabase's, Neon's and others' transaction poolers listen there.
 const POOLER_PORT: u16 = 6543;
@@ -21,9 +25,9 @@ pub(crate) fn recognise(greeting: &Greeting, backend_pid: Option<i32>, port: u16
         (None, Some(_)) => true,
         (_, None) => port == POOLER_PORT,
     };
-    shares.then(|| {
-        let kind = if is_pgbouncer(&greeting.parameters) { "pgbouncer" } else { "unknown" };
-        Pooler { kind: kind.to_owned(), version: None }
+    shares.then(|| match is_pgbouncer(&greeting.parameters) {
+        true => Pooler::of_kind(PGBOUNCER, Reason::new(Reason::NOT_COLLECTED)),
+        false => Pooler::of_kind("unknown", Reason::new("only PgBouncer has a console that is read")),
     })
 }
 

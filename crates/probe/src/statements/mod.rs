@@ -1,0 +1,196 @@
+//! What statements cost, from `pg_stat_statements`: a snapshot of all counters at every reading, what lies between
+//! two of them, and the texts of those that are shown. And the plan that one would get.
+
+mod delta;
+mod extension;
+mod plan;
+mod snapshot;
+mod texts;
+mod top;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use common::{
+    Reason,
+    health::{Statement, Statements},
+    statements::{StatementInterval, StatementKey, StatementText},
+    time::whole_micros_of_ms,
+};
+use tokio::time::Instant;
+
+pub(crate) use extension::{EXTENSION, Extension, PRELOADED};
+pub(crate) use plan::run as plan;
+pub use plan::{PlanError, PlanRefusal};
+pub use snapshot::Snapshot;
+
+use self::snapshot::Entry;
+use crate::{
+    health::{Ended, Known, reason, transaction},
+    rows::Answer,
+    session::{AskError, Session},
+};
+
+/// Statements that a health reading shows.
+const TOP: usize = 10;
+
+/// What is known of statements before a reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatementsBefore {
+    pub taken_at: DateTime<Utc>,
+    pub snapshot: Snapshot,
+    /// Whose text is known, and whether the dashboard sent it.
+    pub texts: HashMap<StatementKey, bool>,
+}
+
+/// What a reading found of statements, for whoever keeps it.
+#[derive(Debug, Clone)]
+pub struct StatementsReading {
+    pub snapshot: Snapshot,
+    /// [`StatementsBefore::taken_at`], where there was one.
+    pub compared_with: Option<DateTime<Utc>>,
+    /// What was counted since, the most expensive by each order.
+    pub interval: Option<StatementInterval>,
+    /// Those that were not known before.
+    pub texts: Vec<StatementText>,
+    /// Whose text each item of [`Statements::top`] shows, or would show if this reading had read it.
+    pub top: Vec<StatementKey>,
+}
+
+/// The messages that a snapshot takes; none where it cannot be taken.
+pub(crate) fn queries(known: &Known) -> Vec<String> {
+    match &known.extension {
+        Some(Extension { place: Some((version, schema)), most, .. }) if !known.sees_only_itself() => {
+            snapshot::queries(*version, schema, *most).into()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What the answers to [`queries`] say, or why there are none.
+pub(crate) fn snapshot(
+    extension: Result<Extension, Reason>,
+    answers: Vec<Result<Answer, AskError>>,
+    known: &Known,
+    taken_at: DateTime<Utc>,
+    ended: &mut Option<Ended>,
+) -> Result<(Snapshot, String), Reason> {
+    let extension = extension?;
+    let Some((version, schema)) = extension.place.clone() else {
+        return Err(extension::not_installed(&extension, known));
+    };
+    if known.sees_only_itself() {
+        return Err(known.no_privilege());
+    }
+    let answers: Vec<Answer> = answers
+        .into_iter()
+        .map(|answer| answer.map_err(|error| why(error, known, ended)))
+        .collect::<Result<_, _>>()?;
+    let answers: [Answer; 3] = answers.try_into().map_err(|_| Reason::new(Reason::NOT_COLLECTED))?;
+    let snapshot = Snapshot::from_answers(&answers, version, known, taken_at).ok_or_else(|| {
+        Reason::new("the counters were reset while they were read, or the answer is not what was asked for")
+    })?;
+    Ok((snapshot, schema))
+}
+
+/// Compares a snapshot with the one before, and reads the texts that are not known yet.
+pub(crate) async fn read(
+    session: &Session,
+    (snapshot, schema): (Snapshot, String),
+    before: Option<&StatementsBefore>,
+    known: &Known,
+    deadline: Instant,
+) -> (Statements, StatementsReading, Option<Ended>) {
+    let texts_known = |key: &StatementKey| before.and_then(|before| before.texts.get(key)).copied();
+    let is_own = |key: &StatementKey| texts_known(key) == Some(true);
+    let mut interval = delta::between(before.map(|before| &before.snapshot), &snapshot);
+    interval.statements.retain(|(key, _)| !is_own(key));
+    interval.statements = top::most_expensive(interval.statements);
+
+    let mut by_time: Vec<&Entry> =
+        snapshot.entries.iter().filter(|entry| !is_own(&snapshot.key(entry))).collect();
+    by_time.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
+    // Some turn out to be ours.
+    let shown = by_time.iter().take(4 * TOP).map(|entry| snapshot.key(entry));
+    let mut wanted: Vec<StatementKey> = shown.collect();
+    wanted.extend(interval.statements.iter().map(|(key, _)| *key));
+    wanted.retain(|key| texts_known(key).is_none());
+
+    let (mut found, mut ended) = (Vec::new(), None);
+    if let Some((query, asked)) = texts::query(&snapshot, &schema, &wanted) {
+        let answer = transaction::read(session, &[&query], deadline).await.into_iter().next();
+        match answer.unwrap_or(Ok(Answer::empty())) {
+            Ok(answer) => found = texts::from_answer(&answer, &snapshot, &asked),
+            // The counters stand without them; the next reading asks again.
+            Err(error) => {
+                let _why = reason(error, known.user(), &mut ended);
+            }
+        }
+    }
+    let texts: HashMap<StatementKey, &StatementText> = found.iter().map(|text| (text.key, text)).collect();
+    let is_own = |key: &StatementKey| texts.get(key).is_some_and(|text| text.own);
+    interval.statements.retain(|(key, _)| !is_own(key));
+    let shown: Vec<&Entry> =
+        by_time.into_iter().filter(|entry| !is_own(&snapshot.key(entry))).take(TOP).collect();
+    let whole_ms: f64 = snapshot.entries.iter().map(|entry| entry.total_ms).sum();
+    let statements = Statements {
+        available: true,
+        reason: None,
+        fix_sql: None,
+        top: shown
+            .iter()
+            .map(|entry| statement(&snapshot, entry, whole_ms, texts.get(&snapshot.key(entry)).copied()))
+            .collect(),
+    };
+    let top = shown.iter().map(|entry| snapshot.key(entry)).collect();
+    let reading = StatementsReading {
+        compared_with: before.map(|before| before.taken_at),
+        interval: Some(interval),
+        texts: found.clone(),
+        top,
+        snapshot,
+    };
+    (statements, reading, ended)
+}
+
+fn statement(snapshot: &Snapshot, entry: &Entry, whole_ms: f64, text: Option<&StatementText>) -> Statement {
+    let blocks = entry.hit_bytes as f64 + entry.read_bytes as f64;
+    let since_s = entry.since_s.or(snapshot.about.reset_s);
+    Statement {
+        query_id: entry.query_id.to_string(),
+        query: text.map(|text| text.query.clone()).unwrap_or_default(),
+        user: text.map(|text| text.user.clone()),
+        database: text.map(|text| text.database.clone()),
+        calls: entry.calls,
+        total_ms: whole_micros_of_ms(entry.total_ms),
+        mean_ms: whole_micros_of_ms(entry.mean_ms()),
+        min_ms: whole_micros_of_ms(entry.min_ms),
+        max_ms: whole_micros_of_ms(entry.max_ms),
+        stddev_ms: whole_micros_of_ms(entry.stddev_ms),
+        rows: entry.rows,
+        share_ratio: (whole_ms > 0.0).then(|| entry.total_ms / whole_ms),
+        shared_hit_ratio: (blocks > 0.0).then(|| entry.hit_bytes as f64 / blocks),
+        shared_read_bytes: entry.read_bytes,
+        temp_bytes: entry.temp_bytes,
+        wal_bytes: entry.wal_bytes,
+        since: since_s.and_then(|since_s| snapshot.by_our_clock(since_s)),
+    }
+}
+
+/// The reason in place of statements.
+pub(crate) fn missing(reason: Reason) -> Statements {
+    Statements { available: false, reason: Some(reason.reason), fix_sql: reason.fix_sql, top: Vec::new() }
+}
+
+fn why(error: AskError, known: &Known, ended: &mut Option<Ended>) -> Reason {
+    let code = match &error {
+        AskError::Server(error) => error.code().map(|code| code.code().to_owned()),
+        AskError::Timeout => None,
+    };
+    match code.as_deref() {
+        // "pg_stat_statements must be loaded via shared_preload_libraries"
+        Some("55000") => Reason { reason: "not_preloaded".to_owned(), fix_sql: extension::preload(known) },
+        Some("42501") => known.no_privilege(),
+        _ => reason(error, known.user(), ended),
+    }
+}

@@ -1,0 +1,136 @@
+//! What statements cost, and the plan that one would get.
+
+use common::{
+    ConnectionId, FieldError, Problem, ProblemCode, list,
+    statements::{StatementKey, StatementPlan, StatementsPage, StatementsQuery},
+};
+use probe::PlanError;
+
+use crate::{Permission, Principal, Service, connections, failure, patience::within_patience, targets};
+
+/// The most expensive statements over a range; see [`StatementsQuery`].
+pub async fn list(
+    service: &Service,
+    who: &Principal,
+    query: StatementsQuery,
+) -> Result<StatementsPage, Problem> {
+    who.require(Permission::Read)?;
+    let mut errors = Vec::new();
+    if query.limit.is_some_and(|limit| !(1..=list::MAX_LIMIT).contains(&limit)) {
+        errors.push(FieldError::new("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
+    }
+    if let (Some(from), Some(to)) = (query.from, query.to)
+        && from >= to
+    {
+        errors.push(FieldError::new("from", "range", "Must be before `to`."));
+    }
+    if !errors.is_empty() {
+        return Err(Problem::validation(errors));
+    }
+    let now = service.0.clock.now();
+    let page = service.store().expensive_statements(&query, now).await.map_err(failure::from_store)?;
+    let is_there = |id: &ConnectionId| page.sources.iter().any(|source| source.connection_id == *id);
+    if let Some(gone) = query.connection_ids.iter().find(|id| !is_there(id)) {
+        return Err(Problem::field("connection_id", "unknown", format!("There is no connection {gone}.")));
+    }
+    Ok(page)
+}
+
+/// The plan that a statement would get, whatever its parameters. Planning runs code, so there are rules: the text is
+/// one that the server itself told (`query_id`), the connection allows it, the login can do no harm that a read-only
+/// transaction does not prevent, and nothing stays.
+pub async fn plan(
+    service: &Service,
+    who: &Principal,
+    id: ConnectionId,
+    query_id: &str,
+) -> Result<StatementPlan, Problem> {
+    who.require(Permission::Test)?;
+    let connection = connections::get(service, who, id).await?;
+    if !connection.allow_statements {
+        return Err(not_allowed(
+            "Statements that are not the dashboard's own may not be planned on this connection.",
+            "Planning runs code. If its login cannot write, edit the connection and allow it under “Advanced”.",
+        ));
+    }
+    let no_such = || {
+        Problem::not_found("There is no such statement.")
+            .with_hint("Only those that were among the most expensive of this connection can be planned.")
+    };
+    let number: i64 =
+        query_id.parse().ok().filter(|number: &i64| number.to_string() == query_id).ok_or_else(no_such)?;
+    let text = service.store().statement_text(id, number).await.map_err(failure::from_store)?;
+    let text = text.ok_or_else(no_such)?;
+    if !text.complete {
+        return Err(not_planned(
+            "Its text is longer than what is kept, or holds characters that cannot be shown.",
+            "Run EXPLAIN (GENERIC_PLAN) with the whole text yourself.",
+        ));
+    }
+    let loaded = targets::load(service, id).await?;
+    if loaded.key.version != connection.version {
+        return Err(Problem::new(ProblemCode::Conflict, "Somebody changed the connection just now.")
+            .with_hint("Look at it again, then repeat this."));
+    }
+    let target = match loaded.target {
+        Ok(target) => target,
+        Err(error) => return Err(not_planned(&error.message, &error.hint)),
+    };
+    service.0.rate.admit(Some(id))?;
+    let planned = within_patience(async {
+        let _place = service.0.guests.place(&target.host, target.port).await;
+        Ok(service.0.prober.plan(&target, &text.query).await)
+    })
+    .await?;
+    let outcome = match &planned {
+        Ok(_) => "planned",
+        Err(PlanError::Refused(_)) => "refused",
+        Err(PlanError::Failed(_)) => "failed",
+    };
+    tracing::info!(target: "audit", actor = who.name(), action = "statement.plan", %id, query_id, outcome);
+    match planned {
+        Ok(plan) => Ok(StatementPlan {
+            connection_id: id,
+            query_id: query_id.to_owned(),
+            query: text.query,
+            plan,
+            taken_at: service.0.clock.now(),
+        }),
+        Err(PlanError::Refused(refusal)) if refusal.is_about_the_login() => {
+            Err(not_allowed(&refusal.to_string(), refusal.hint()))
+        }
+        Err(PlanError::Refused(refusal)) => Err(not_planned(&refusal.to_string(), refusal.hint())),
+        Err(PlanError::Failed(error)) => Err(not_planned(&error.message, &error.hint)),
+    }
+}
+
+/// Puts the texts that earlier readings have read to the statements that a reading shows.
+pub(crate) async fn name(service: &Service, reading: &mut probe::HealthReading) {
+    let Some(found) = &reading.statements else { return };
+    let nameless: Vec<StatementKey> =
+        found.top.iter().copied().filter(|key| !found.texts.iter().any(|text| text.key == *key)).collect();
+    let known = if nameless.is_empty() {
+        Default::default()
+    } else {
+        let texts = service.store().statement_texts(reading.health.connection_id, &nameless).await;
+        texts.unwrap_or_else(|error| {
+            failure::from_store(error);
+            Default::default()
+        })
+    };
+    for (key, shown) in found.top.iter().zip(&mut reading.health.statements.top) {
+        if let Some(text) = known.get(key) {
+            shown.query.clone_from(&text.query);
+            shown.user = Some(text.user.clone());
+            shown.database = Some(text.database.clone());
+        }
+    }
+}
+
+fn not_allowed(why: &str, hint: &str) -> Problem {
+    Problem::new(ProblemCode::Forbidden, why).with_hint(hint)
+}
+
+fn not_planned(why: &str, hint: &str) -> Problem {
+    Problem::field("query_id", "not_planned", why).with_hint(hint)
+}
