@@ -134,10 +134,8 @@ mod tests {
     use crate::statements::Extension;
 
     fn known(preloaded: Option<&str>, statements: Option<(u32, u32)>) -> Known {
-        let mut known = Known::default();
-        known.preloaded = preloaded.map(str::to_owned);
-        known.extension = statements.map(Extension::of_version);
-        known
+        let extension = statements.map(Extension::of_version);
+        Known { preloaded: preloaded.map(str::to_owned), extension, ..Known::default() }
     }
 
     #[test]

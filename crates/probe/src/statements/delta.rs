@@ -295,7 +295,7 @@ mod tests {
         let now = snapshot(1, vec![entry(1, 1, 2.0), entry(2, 7, 14.0), entry(3, 4, 8.0)]);
         assert_eq!(calls(&between(Some(&before), &now)), [(1, 1), (2, 2), (3, 3)]);
         let mut forgot = snapshot(1, vec![entry(1, 6, 12.0)]);
-        let mut evicted = before.clone();
+        let mut evicted = before;
         evicted.about.dealloc = Some(3);
         forgot.about.dealloc = Some(1);
         assert_eq!(calls(&between(Some(&evicted), &forgot)), [(1, 6)]);
@@ -326,7 +326,7 @@ mod tests {
         // Both call times moved: it may be another entry under the same id.
         let mut moved = entry(1, 7, 30.0);
         (moved.min_ms, moved.max_ms) = (0.1, 12.0);
-        let mut now = snapshot(1, vec![moved.clone(), entry(2, 7, 14.0)]);
+        let mut now = snapshot(1, vec![moved, entry(2, 7, 14.0)]);
         assert_eq!(calls(&between(Some(&before), &now)), [(1, 2), (2, 2)], "nothing was evicted");
         now.about.dealloc = Some(1);
         assert_eq!(calls(&between(Some(&before), &now)), [(2, 2)]);
