@@ -1,6 +1,7 @@
 //! Asking monitored databases.
 
 mod connect;
+mod health;
 mod open_loop;
 mod select_1;
 
@@ -11,8 +12,12 @@ use testkit::Cluster;
 /// Runs the parts that are asked for, and answers whether every number was reached.
 pub(crate) fn run(parts: &[String]) -> bool {
     let wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()));
-    let all: [(&str, fn() -> bool); 3] =
-        [("select-1", select_1::run), ("connect", connect::run), ("open-loop", open_loop::run)];
+    let all: [(&str, fn() -> bool); 4] = [
+        ("select-1", select_1::run),
+        ("connect", connect::run),
+        ("health", health::run),
+        ("open-loop", open_loop::run),
+    ];
     let mut reached = true;
     for (_, part) in all.iter().filter(|(name, _)| wanted(name)) {
         reached &= part();

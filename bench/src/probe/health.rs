@@ -1,0 +1,148 @@
+//! What a health check costs the database it asks: processor time of the session's own server process, exactly as the
+//! kernel counts it, with 10,000 tables, 4,900 statements in `pg_stat_statements` and an application that called some
+//! hundred of them since the reading before.
+
+use common::{Reason, SslMode};
+use probe::{Asked, Guests, HealthReading, HeldSessions, Memory, Prober, StatementsBefore, Target};
+use testkit::{Cluster, Version, many_tables};
+
+use tokio_postgres::Client;
+
+use super::{one_thread, target};
+use crate::{
+    cpu,
+    numbers::{at_most, median},
+};
+
+const TABLES: u32 = 10_000;
+/// A few less than `pg_stat_statements.max`, which our own take.
+const STATEMENTS: u32 = 4_900;
+/// Of those, called between one reading and the next.
+const CALLED: u32 = 500;
+const READINGS: usize = 40;
+/// Until the slow tier has been all around and every text is known.
+const WARM_UP: u32 = 8;
+const MOST_WARM_UP: u32 = 60;
+
+pub(super) fn run() -> bool {
+    // Both are measured, whatever the first one says.
+    [Version::V13, Version::V18].into_iter().map(of_version).fold(true, |all, reached| all & reached)
+}
+
+fn of_version(version: Version) -> bool {
+    one_thread().block_on(async {
+        let cluster = Cluster::builder(version)
+            .preload("pg_stat_statements")
+            .setting("pg_stat_statements.max", "5000")
+            .start()
+            .await;
+        let admin = cluster.client("postgres").await;
+        many_tables::make(&admin, TABLES).await;
+        admin.batch_execute("create extension pg_stat_statements").await.unwrap();
+        admin.batch_execute("select pg_stat_statements_reset()").await.unwrap();
+        for n in 1..=STATEMENTS {
+            admin.batch_execute(&statement(n)).await.unwrap();
+        }
+
+        let mut watch = Watch::of(target(&cluster, SslMode::Disable, None));
+        let mut reading = watch.read().await;
+        let pid = reading.test.backend_pid.expect("a direct session tells its process");
+        let mut rounds = 1;
+        while rounds < WARM_UP || slow_is_due(&reading) {
+            reading = watch.read().await;
+            rounds += 1;
+            assert!(rounds < MOST_WARM_UP, "the slow tier comes to an end");
+        }
+        // All since the session began: the slow tier, and the fast one with each.
+        let warm_up = cpu::of_process(pid);
+
+        let (mut ms, mut round_trips) = (Vec::new(), 0);
+        for round in 0..READINGS as u32 {
+            for n in 0..CALLED {
+                admin.batch_execute(&statement(1 + (round * CALLED + n) % STATEMENTS)).await.unwrap();
+            }
+            let before = cpu::of_process(pid);
+            let reading = watch.read().await;
+            ms.push(cpu::of_process(pid).saturating_sub(before).as_secs_f64() * 1000.0);
+            assert_eq!(reading.test.backend_pid, Some(pid), "it is one session all the time");
+            let interval = reading.statements.as_ref().and_then(|found| found.interval.as_ref());
+            let calls = interval.map(|interval| interval.calls);
+            assert!(calls >= Some(i64::from(CALLED)), "what was called is seen: {calls:?}");
+            round_trips = round_trips.max(reading.round_trips);
+        }
+        let most = ms.iter().copied().fold(0.0, f64::max);
+        let middle = median(ms);
+        // The fast tier ran along with the slow one.
+        let slow_ms = warm_up.as_secs_f64() * 1000.0 - middle * f64::from(rounds);
+
+        let scene = format!("{version}, {TABLES} tables, {STATEMENTS} statements");
+        let how = format!(
+            "median of {READINGS} readings, {most:.2} ms the most; {CALLED} statements called before each"
+        );
+        let mut reached =
+            at_most(&format!("server time of a fast health check ({scene})"), middle, "ms", 20.0, how);
+        let how = format!(
+            "the most of {READINGS} readings on a held session, with the look whether it still answers"
+        );
+        reached &= at_most("round trips of it", f64::from(round_trips), "", 3.0, how);
+        let how = format!("all checks of it once, and the first reading's start, over {rounds} readings");
+        reached &= at_most("server time of the slow tier, an hour", slow_ms, "ms", 5000.0, how);
+        print_most_expensive(&admin).await;
+        watch.held.close_all().await;
+        reached
+    })
+}
+
+fn statement(n: u32) -> String {
+    format!("select * from many.t{n} limit 0")
+}
+
+fn slow_is_due(reading: &HealthReading) -> bool {
+    let checks = &reading.health.checks;
+    checks
+        .iter()
+        .any(|check| check.unavailable.get("value").is_some_and(|why| why.reason == Reason::NOT_COLLECTED))
+}
+
+/// Readings on a held session, each compared with the one before, as the service does.
+struct Watch {
+    held: HeldSessions,
+    target: Target,
+    memory: Option<Memory>,
+    before: Option<StatementsBefore>,
+}
+
+impl Watch {
+    fn of(target: Target) -> Self {
+        Self { held: Prober::new().held(Guests::default()), target, memory: None, before: None }
+    }
+
+    async fn read(&mut self) -> HealthReading {
+        let memory = self.memory.take().map(|memory| memory.with_statements(self.before.clone()));
+        let asked = Asked { target: &self.target, version: 1, keep: true, now: true };
+        let reading = self.held.health(asked, memory.as_ref(), false).await.expect("it is not left alone");
+        assert!(reading.health.error.is_none(), "{:?}", reading.health.error);
+        let found = reading.statements.clone().expect("statements are read");
+        let mut texts = self.before.take().map(|before| before.texts).unwrap_or_default();
+        texts.extend(found.texts.iter().map(|text| (text.key, text.own)));
+        self.before =
+            Some(StatementsBefore { taken_at: found.snapshot.taken_at(), snapshot: found.snapshot, texts });
+        self.memory = reading.memory.clone();
+        reading
+    }
+}
+
+/// Where the time goes, by the server's own account.
+async fn print_most_expensive(admin: &Client) {
+    let sql = format!(
+        "select calls, mean_exec_time, left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), 110)
+           from pg_stat_statements
+          where query like '%pg-dashboard%' and calls >= {READINGS}
+          order by mean_exec_time desc
+          limit 12"
+    );
+    for row in admin.query(&sql, &[]).await.unwrap() {
+        let (calls, ms, query): (i64, f64, String) = (row.get(0), row.get(1), row.get(2));
+        println!("         {ms:8.3} ms × {calls}: {query}");
+    }
+}
