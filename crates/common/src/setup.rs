@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ConnectionId;
+use crate::{ConnectionId, Unavailable};
 
 /// Why a value cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,4 +55,6 @@ pub struct Setup {
     /// `CREATE ROLE … CONNECTION LIMIT …; GRANT pg_monitor …`: a login for watching and nothing else. `None` where the
     /// present one is just that.
     pub role_sql: Option<String>,
+    /// `items`, of a database that could not be asked: nobody knows then what is missing.
+    pub unavailable: Unavailable,
 }

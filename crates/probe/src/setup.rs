@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use common::{
-    Health, Reason,
-    health::CheckStatus,
+    Health, Reason, Unavailable,
+    health::{CheckStatus, HealthStatus},
     setup::{Setup, SetupCause, SetupItem},
 };
 
@@ -30,9 +30,9 @@ pub struct Login<'a> {
 pub fn advise(health: &Health, login: Login<'_>) -> Setup {
     let mut items: BTreeMap<(SetupCause, Option<String>, String), Vec<String>> = BTreeMap::new();
     for (value, reason) in missing(health) {
-        let Some(cause) = cause(reason, health) else { continue };
-        let detail = detail(cause, reason, health);
-        let fix_sql = if cause == SetupCause::ManagedService { None } else { reason.fix_sql.clone() };
+        let Some(cause) = cause(&reason, health) else { continue };
+        let detail = detail(cause, &reason, health);
+        let fix_sql = reason.fix_sql.filter(|_| cause != SetupCause::ManagedService);
         let values = items.entry((cause, fix_sql, detail)).or_default();
         if !values.contains(&value) {
             values.push(value);
@@ -49,15 +49,27 @@ pub fn advise(health: &Health, login: Login<'_>) -> Setup {
         })
         .collect();
     let role_sql = needs_login(health, &items).then(|| watching_login(health, login)).flatten();
-    Setup { connection_id: health.connection_id, items, role_sql }
+    let mut unavailable = Unavailable::new();
+    if matches!(health.status, HealthStatus::Down | HealthStatus::Unknown) {
+        let why = health.error.as_ref().map_or("it was not asked yet", |error| error.kind.as_str());
+        unavailable.insert("items".to_owned(), Reason::new(why));
+    }
+    Setup { connection_id: health.connection_id, items, role_sql, unavailable }
 }
 
 /// Every value that is missing, as a person calls it, with its reason.
-fn missing(health: &Health) -> Vec<(String, &Reason)> {
-    let fields = health.unavailable.iter().map(|(field, reason)| (field_words(field), reason));
+fn missing(health: &Health) -> Vec<(String, Reason)> {
+    let fields = health.unavailable.iter().map(|(field, reason)| (field_words(field), reason.clone()));
     let checks = health.checks.iter().filter(|check| check.status == CheckStatus::Unavailable);
-    let checks = checks.filter_map(|check| Some((check.title.clone(), check.unavailable.get("value")?)));
-    let mut missing: Vec<(String, &Reason)> = fields.chain(checks).collect();
+    let checks =
+        checks.filter_map(|check| Some((check.title.clone(), check.unavailable.get("value")?.clone())));
+    // Statements have a place of their own in a reading.
+    let statements = health.statements.reason.as_ref().filter(|_| !health.statements.available);
+    let statements = statements.map(|reason| {
+        let reason = Reason { reason: reason.clone(), fix_sql: health.statements.fix_sql.clone() };
+        ("Statement statistics".to_owned(), reason)
+    });
+    let mut missing: Vec<(String, Reason)> = fields.chain(checks).chain(statements).collect();
     missing.sort_by(|(a, _), (b, _)| a.cmp(b));
     missing
 }
@@ -179,8 +191,8 @@ fn watching_login(health: &Health, login: Login<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use common::{
-        ConnectionId, Unavailable,
-        health::{Check, HealthStatus, Server},
+        ConnectionId,
+        health::{Check, Server, Statements},
     };
 
     use super::*;
@@ -248,8 +260,13 @@ mod tests {
     #[test]
     fn the_steps_of_an_extension_are_told_apart() {
         let of = |reason: Reason| {
-            let health = reading(&[("statements", reason)]);
-            advise(&health, LOGIN_AT_HAND).items.first().map(|item| item.cause)
+            let mut health = reading(&[]);
+            let Reason { reason, fix_sql } = reason;
+            health.statements =
+                Statements { available: false, reason: Some(reason), fix_sql, top: Vec::new() };
+            let item = advise(&health, LOGIN_AT_HAND).items.into_iter().next()?;
+            assert_eq!(item.values, ["Statement statistics"]);
+            Some(item.cause)
         };
         let create = "CREATE EXTENSION pg_stat_statements;";
         let preload = format!("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';\n{create}");
@@ -270,6 +287,14 @@ mod tests {
         assert_eq!(setup.items[0].cause, SetupCause::ManagedService);
         assert_eq!(setup.items[0].detail, "Amazon RDS lets nobody read it.");
         assert_eq!(setup.role_sql, None);
+    }
+
+    #[test]
+    fn of_a_database_that_was_not_asked_nothing_is_known() {
+        let mut health = reading(&[]);
+        assert!(advise(&health, LOGIN_AT_HAND).unavailable.is_empty());
+        health.status = HealthStatus::Down;
+        assert!(advise(&health, LOGIN_AT_HAND).unavailable.contains_key("items"));
     }
 
     #[test]

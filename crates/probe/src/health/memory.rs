@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Counters, NamedCounters, named_counters::LONGEST_INTERVAL_S, slow::SlowTier};
 use crate::StatementsBefore;
@@ -17,7 +17,11 @@ pub struct Memory {
     /// Which database it is about: what is known of another one is forgotten.
     pub(super) identity: Option<String>,
     pub(super) counters: Option<Counters>,
+    /// By the dashboard's clock: a server's may be days off.
+    pub(super) taken_at: Option<DateTime<Utc>>,
     pub(super) named: NamedCounters,
+    /// What another release measured in another shape is measured anew; the rest of the memory stands.
+    #[serde(deserialize_with = "or_default")]
     pub(super) slow: SlowTier,
     pub(super) facts: Facts,
     /// Kept apart: it is large.
@@ -48,8 +52,46 @@ impl Memory {
 
     /// Whether a reading that is taken `now` will have rates: its counters are there, and not too old.
     pub fn gives_rates(&self, now: DateTime<Utc>) -> bool {
-        self.counters.as_ref().is_some_and(|counters| {
-            (now.timestamp_millis() as f64 / 1000.0 - counters.read_at_s) <= LONGEST_INTERVAL_S
-        })
+        let age_s = self.taken_at.map(|at| (now - at).as_seconds_f64());
+        self.counters.is_some() && age_s.is_some_and(|age_s| (0.0..=LONGEST_INTERVAL_S).contains(&age_s))
+    }
+}
+
+fn or_default<'de, D: Deserializer<'de>>(value: D) -> Result<SlowTier, D::Error> {
+    let value = serde_json::Value::deserialize(value)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn what_another_release_measured_in_another_shape_costs_only_itself() {
+        let mut json =
+            serde_json::to_value(Memory { identity: Some("7/5".to_owned()), ..Memory::default() }).unwrap();
+        json["slow"] = serde_json::json!({"measured": {"sizes": {"check": 1}}});
+        let memory: Memory = serde_json::from_value(json).unwrap();
+        assert_eq!((memory.identity.as_deref(), memory.slow), (Some("7/5"), SlowTier::default()));
+    }
+
+    #[test]
+    fn rates_need_counters_of_the_last_hour_by_our_own_clock() {
+        let now = Utc::now();
+        let counters = serde_json::json!({
+            "database_oid": 5, "xact_commit": 1, "xact_rollback": 0, "blks_hit": 1, "blks_read": 0, "deadlocks": 0,
+            "temp_bytes": 0, "wal_bytes": null, "stats_reset_s": null, "started_at_s": 1.0, "read_at_s": 2.0
+        });
+        let taken = |ago: TimeDelta| Memory {
+            counters: serde_json::from_value(counters.clone()).ok(),
+            taken_at: Some(now - ago),
+            ..Memory::default()
+        };
+        assert!(taken(TimeDelta::minutes(59)).gives_rates(now));
+        assert!(!taken(TimeDelta::minutes(61)).gives_rates(now));
+        assert!(!taken(TimeDelta::minutes(-1)).gives_rates(now), "a clock that was set back");
+        assert!(!Memory { taken_at: Some(now), ..Memory::default() }.gives_rates(now));
     }
 }

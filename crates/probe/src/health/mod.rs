@@ -33,7 +33,7 @@ use crate::{
     pooler::console,
     rows::Answer,
     session::{AskError, Session},
-    statements::{self, StatementsReading},
+    statements::{self, StatementsBefore, StatementsReading},
     words,
 };
 
@@ -101,8 +101,9 @@ pub(crate) async fn take(
     }
     let since = Instant::now();
     let deadline = since + limits.health;
+    let statements_before = previous.and_then(|previous| previous.statements.as_deref());
     let Asked { known, asks, mut answers, last, reading, mut ended } =
-        Box::pin(ask(session, known, deadline)).await;
+        Box::pin(ask(session, known, statements_before, deadline)).await;
 
     let identity = reading.database_identity();
     let mut memory = previous.cloned().unwrap_or_default().of(identity.as_deref());
@@ -173,7 +174,9 @@ pub(crate) async fn take(
     let changes = memory.facts.notice(seen, now);
     memory.named = counted;
     // A reading without counters leaves those of the one before: the interval grows, and stays right.
-    memory.counters = reading.counters.ok().or(memory.counters);
+    if let Ok(counters) = reading.counters {
+        (memory.counters, memory.taken_at) = (Some(counters), Some(now));
+    }
     let health = Health {
         connection_id: target.connection_id,
         status,
@@ -216,16 +219,21 @@ struct Asked {
 /// Asks everything of the fast tier. Which questions those are depends on what is known of the server: that is asked
 /// first, or, where an earlier reading has told it, together with the rest. Has it changed so that other questions
 /// belong to it (a standby was promoted, a right was granted), they are asked.
-async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Asked {
+async fn ask(
+    session: &Session,
+    known: Option<&Known>,
+    statements_before: Option<&StatementsBefore>,
+    deadline: Instant,
+) -> Asked {
     let target = session.target();
     if let Some(known) = known {
         let asks = ask_all(known);
-        let snapshot = statements::queries(known);
+        let snapshot = statements::queries(known, statements_before);
         let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), &snapshot, deadline)).await;
         let (reading, answers, last, ended) = taken;
         let now = reading.known(target);
         let asks_now = ask_all(&now);
-        if queries(&asks) == queries(&asks_now) && snapshot == statements::queries(&now) {
+        if queries(&asks) == queries(&asks_now) && snapshot == statements::queries(&now, statements_before) {
             return Asked { known: now, asks: asks_now, answers, last, reading, ended };
         }
         if ended.is_some() {
@@ -235,7 +243,7 @@ async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Ask
     let first = First::take(session, target, deadline).await;
     let known = first.known(target);
     let asks = ask_all(&known);
-    let snapshot = statements::queries(&known);
+    let snapshot = statements::queries(&known, statements_before);
     let (reading, answers, last, ended) =
         Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), &snapshot, deadline)).await;
     Asked { known, asks, answers, last, reading, ended }

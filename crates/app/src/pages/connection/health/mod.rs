@@ -65,7 +65,7 @@ fn HealthTab(detail: Detail, setup: Advice) -> impl IntoView {
                     <div class="cols cols--wide">
                         <div class="stack">
                             <FindingsPanel checks=checks.clone() read_at/>
-                            <NotReadPanel setup checks=checks.clone() statements=health.statements/>
+                            <NotReadPanel setup checks=checks.clone()/>
                         </div>
                         <div class="stack">
                             <FinePanel checks read_at/>

@@ -2,7 +2,7 @@
 
 use common::{
     ConnectionId,
-    health::{Check, CheckStatus, Statements},
+    health::{Check, CheckStatus},
     setup::{Setup, SetupCause, SetupItem},
 };
 use leptos::prelude::*;
@@ -45,14 +45,14 @@ impl Advice {
 }
 
 #[component]
-pub(super) fn NotReadPanel(setup: Advice, checks: Vec<Check>, statements: Statements) -> impl IntoView {
-    let (checks, statements) = (StoredValue::new(checks), StoredValue::new(statements));
+pub(super) fn NotReadPanel(setup: Advice, checks: Vec<Check>) -> impl IntoView {
+    let checks = StoredValue::new(checks);
     view! {
         <Panel id="not-read" title="Not read">
             <Transition fallback=|| view! { <div class="panel__body"><Skeleton lines=3/></div> }>
                 {move || Suspend::new(async move {
                     match setup.said.await {
-                        Ok(setup) => view! { <Missing setup=with_statements(setup, statements.get_value()) checks=checks.get_value()/> }.into_any(),
+                        Ok(setup) => view! { <Missing setup checks=checks.get_value()/> }.into_any(),
                         Err(RpcError(problem)) => {
                             view! { <div class="panel__body"><ProblemNotice problem/></div> }.into_any()
                         }
@@ -68,8 +68,12 @@ pub(super) fn NotReadPanel(setup: Advice, checks: Vec<Check>, statements: Statem
 fn Missing(setup: Setup, checks: Vec<Check>) -> impl IntoView {
     let others = others(&setup, &checks);
     if setup.items.is_empty() && others.is_empty() && setup.role_sql.is_none() {
-        return view! { <p class="panel__body muted">"Everything that is looked at can be read here."</p> }
-            .into_any();
+        let words = if setup.unavailable.is_empty() {
+            "Everything that is looked at can be read here."
+        } else {
+            "Not known while the database cannot be asked."
+        };
+        return view! { <p class="panel__body muted">{words}</p> }.into_any();
     }
     let items = setup.items.into_iter().map(|item| view! { <Item item/> }).collect_view();
     let others = others
@@ -111,29 +115,11 @@ fn Item(item: SetupItem) -> impl IntoView {
         <li class="finding">
             <Icon name=IconName::Info/>
             <h3>{values.join(", ")}</h3>
-            <p><bdi>{detail}</bdi>{run}</p>
+            <p><bdi>{words::sentence(&detail)}"."</bdi>{run}</p>
             {fix_sql.map(|sql| view! { <CodeBlock code=sql/> })}
         </li>
     }
     .into_any()
-}
-
-/// Statement statistics have their own place in a reading: what keeps them from being read is told here all the same.
-fn with_statements(mut setup: Setup, statements: Statements) -> Setup {
-    let told = setup.items.iter().any(|item| item.fix_sql.is_some() && item.fix_sql == statements.fix_sql);
-    if !statements.available
-        && !told
-        && let Some(reason) = statements.reason
-    {
-        setup.items.push(SetupItem {
-            values: vec!["Statements".to_owned()],
-            cause: SetupCause::Other,
-            detail: format!("{}.", words::sentence(&reason)),
-            fix_sql: statements.fix_sql,
-            fix_as: None,
-        });
-    }
-    setup
 }
 
 /// Checks that no set-up would change, such as one that took too long: title and reason.
@@ -187,6 +173,7 @@ mod tests {
                 fix_as: None,
             }],
             role_sql: None,
+            unavailable: Default::default(),
         };
         let checks = [unread("Replication", "no_privilege"), unread("Bloat", "timeout")];
         assert_eq!(others(&setup, &checks), [("Bloat".to_owned(), "It took too long to read.".to_owned())]);
