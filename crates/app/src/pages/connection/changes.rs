@@ -150,7 +150,7 @@ fn Day(day: NaiveDate, changes: Vec<KnownChange>) -> impl IntoView {
     let items = changes.into_iter().map(|change| view! { <Item change/> }).collect_view();
     view! {
         <section class="changes__day">
-            <h3>{day.format("%A, %-d %B %Y").to_string()}</h3>
+            <h3>{day.format("%A, %-d %B %Y").to_string()}" "<span class="muted">"UTC"</span></h3>
             <ol>{items}</ol>
         </section>
     }

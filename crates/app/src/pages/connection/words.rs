@@ -98,6 +98,8 @@ pub(super) fn reading(value: f64, unit: &str) -> String {
     match unit {
         "ratio" => format!("{} %", units::percent(value)),
         "bytes" => units::bytes(value as i64).to_string(),
+        "bytes_per_s" => format!("{}/s", units::bytes(value as i64)),
+        "per_h" => format!("{}/h", units::figures(value)),
         "ms" => units::millis(value).to_string(),
         "s" => units::span(value),
         "count" => units::count(value as i64).to_string(),
@@ -121,6 +123,13 @@ mod tests {
     #[test]
     fn a_value_without_a_reason_is_still_not_zero() {
         assert_eq!(why(&Unavailable::new(), "database_size_bytes"), "not known");
+    }
+
+    #[test]
+    fn readings_have_units_that_people_write() {
+        assert_eq!(reading(132_125.0, "bytes_per_s"), "132 kB/s");
+        assert_eq!(reading(0.0, "per_h"), "0/h");
+        assert_eq!(reading(0.5, "ratio"), "50.0 %");
     }
 
     #[test]

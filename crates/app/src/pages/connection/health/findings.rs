@@ -59,6 +59,10 @@ pub(super) fn FindingItem(
     read_at: DateTime<Utc>,
     #[prop(optional)] brief: bool,
 ) -> impl IntoView {
+    let mut check = check;
+    if !brief {
+        tell_sql_once(&mut check);
+    }
     let limits = limits(&check);
     let points = (check.points > 0).then(|| {
         let words = format!("−{} {}", check.points, if check.points == 1 { "point" } else { "points" });
@@ -84,6 +88,20 @@ pub(super) fn FindingItem(
         </li>
     }
     .into_any()
+}
+
+/// A check's SQL often mends all that it found, or the worst of it: nothing of it stands there twice.
+fn tell_sql_once(check: &mut Check) {
+    let Some(sql) = &check.fix_sql else { return };
+    let mut parts = check.evidence.iter().filter_map(|evidence| evidence.fix_sql.as_ref()).peekable();
+    if parts.peek().is_none() {
+        return;
+    }
+    if parts.clone().all(|part| sql.contains(part.trim_end())) {
+        check.evidence.iter_mut().for_each(|evidence| evidence.fix_sql = None);
+    } else if parts.any(|part| part == sql) {
+        check.fix_sql = None;
+    }
 }
 
 fn limits(check: &Check) -> Option<String> {
@@ -160,6 +178,28 @@ mod tests {
         let ids: Vec<&str> = found.iter().map(|check| check.id.as_str()).collect();
         assert_eq!(ids, ["worst", "large", "small", "note"]);
         assert_eq!(tally(&found), "1 critical, 2 warnings, 1 note");
+    }
+
+    #[test]
+    fn sql_is_told_once() {
+        let evidence = |sql: &str| Evidence {
+            subject: String::new(),
+            detail: String::new(),
+            fix_sql: Some(sql.to_owned()),
+        };
+        let told = |fix: &str, parts: &[&str]| {
+            let mut check = Check {
+                fix_sql: Some(fix.to_owned()),
+                evidence: parts.iter().map(|part| evidence(part)).collect(),
+                ..check("settings", CheckStatus::Warning, 5)
+            };
+            tell_sql_once(&mut check);
+            let parts = check.evidence.iter().filter(|evidence| evidence.fix_sql.is_some()).count();
+            (check.fix_sql.is_some(), parts)
+        };
+        assert_eq!(told("A;\nB;\nreload;", &["A;", "B;"]), (true, 0), "all of it together");
+        assert_eq!(told("A;", &["A;", "B;"]), (false, 2), "the worst, which has its own");
+        assert_eq!(told("C;", &["A;", "B;"]), (true, 2), "something else");
     }
 
     #[test]

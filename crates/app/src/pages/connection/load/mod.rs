@@ -174,14 +174,17 @@ impl Load {
             self.detail.said.try_set(in_a_sentence(&job));
             self.refused.try_set(job.error.clone());
         }
-        self.job.try_set(Some(job));
-        if over {
-            spawn_local(async move {
-                if let Ok(comparison) = rpc::load::load_comparison(self.detail.id).await {
-                    self.comparison.try_set(Some(comparison));
-                }
-            });
+        if !over {
+            self.job.try_set(Some(job));
+            return;
         }
+        // The results of the test before would show for a moment, were it over before the new ones are there.
+        spawn_local(async move {
+            if let Ok(comparison) = rpc::load::load_comparison(self.detail.id).await {
+                self.comparison.try_set(Some(comparison));
+            }
+            self.job.try_set(Some(job));
+        });
     }
 
     fn cancel(self) {

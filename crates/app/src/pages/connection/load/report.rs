@@ -28,7 +28,7 @@ pub(super) fn Report(report: LoadReport, seconds: f64, running: bool) -> impl In
         {client}
         <div class="cols cols--wide">
             <div class="stack">
-                <Seconds timeline=report.timeline seconds/>
+                <Seconds timeline=report.timeline seconds running/>
             </div>
             <div class="stack">
                 <Percentiles latency=report.latency connect=report.connect/>
@@ -99,9 +99,10 @@ fn ClientLimited(client: LoadClient) -> impl IntoView {
 
 /// Each second: a line of requests, lines of how long they took, and the same as a table.
 #[component]
-fn Seconds(timeline: Vec<LoadSecond>, seconds: f64) -> impl IntoView {
+fn Seconds(timeline: Vec<LoadSecond>, seconds: f64, running: bool) -> impl IntoView {
     let note = timeline
         .last()
+        .filter(|_| running)
         .map(|last| format!("second {}: {}", last.second + 1, units::thousands(last.requests as i64)));
     let requests: Vec<Option<f64>> = timeline.iter().map(|second| Some(second.requests as f64)).collect();
     let (p50, p99): (Vec<_>, Vec<_>) = timeline.iter().map(|second| (second.p50_ms, second.p99_ms)).unzip();

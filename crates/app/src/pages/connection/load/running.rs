@@ -22,6 +22,14 @@ pub(super) fn Running(load: Load) -> impl IntoView {
             }
         }
     };
+    // Who pressed "Start" goes on here: the form makes room while a test runs.
+    Effect::new(move |_| {
+        if load.start.value().with_untracked(Option::is_some)
+            && let Some(heading) = heading.get()
+        {
+            let _ = heading.focus();
+        }
+    });
     let job = Memo::new(move |_| load.job.get());
     let report = move || job.get().and_then(|job| job.report_so_far);
     let title = move || match report() {

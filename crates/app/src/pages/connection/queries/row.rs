@@ -55,9 +55,11 @@ pub(super) fn Row(
             <td class="sql">
                 <details open=opened>
                     <summary class="cut">{one_line}</summary>
-                    <p class="small muted">{more(&statement)}</p>
-                    {text}
-                    {planning}
+                    <div class="queries__open">
+                        <p class="small muted">{more(&statement)}</p>
+                        {text}
+                        {planning}
+                    </div>
                 </details>
             </td>
             <td class="r num hide-s">{units::count(statement.calls).to_string()}</td>
