@@ -2,7 +2,6 @@
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, Program } from './program';
@@ -78,7 +77,7 @@ export class Postgres {
       ...account,
       cwd: folder,
       name: `PostgreSQL ${major}`,
-      isReady: () => accepts(port),
+      isReady: () => accepts(folder, port),
     });
     return new Postgres(major, port, program, folder);
   }
@@ -124,17 +123,8 @@ function reachableBinaries(major: number, folder: string, account: Account): str
   return join(copy, 'bin');
 }
 
-/** Whether a PostgreSQL answers there: it says `N` to a request for TLS. */
-async function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const end = (ready: boolean) => {
-      socket.destroy();
-      resolve(ready);
-    };
-    socket.once('connect', () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])));
-    socket.once('data', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('close', () => end(false));
-  });
+/** Whether it runs statements: it listens, and refuses every session, a while before that. */
+async function accepts(folder: string, port: number): Promise<boolean> {
+  const asking = runSql(join(folder, `.s.PGSQL.${port}`), 'postgres', 'SELECT 1');
+  return asking.then(() => true, () => false);
 }

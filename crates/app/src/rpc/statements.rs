@@ -11,10 +11,15 @@ use super::RpcError;
 use super::{answer, caller};
 use crate::wire::PostJson as Json;
 
-/// The most expensive statements over a range, with the connections that they can be read of.
+/// The most expensive statements over a range, with the connections that they can be read of. They are counted by readings
+/// of the health: of a connection without any, a first one is taken.
 #[server(name = ListStatements, prefix = "/rpc", endpoint = "statements", input = Json, output = Json)]
 pub async fn statements(query: StatementsQuery) -> Result<StatementsPage, RpcError> {
     let (service, principal) = caller()?;
+    for id in &query.connection_ids {
+        // What keeps it from being read is told by the list.
+        let _reading = service::health::read(&service, &principal, *id, false).await;
+    }
     service::statements::list(&service, &principal, query).await.map_err(answer)
 }
 
