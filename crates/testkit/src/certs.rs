@@ -1,6 +1,7 @@
 //! Certificates made on the spot: by an authority of our own, self-signed, expired.
 
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use rcgen::{
@@ -51,6 +52,13 @@ impl Authority {
         let mut params = server_params(names);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
+        self.sign(params)
+    }
+
+    /// One that ends so long from now.
+    pub fn issue_until(&self, names: &[&str], left: Duration) -> Issued {
+        let mut params = server_params(names);
+        params.not_after = (SystemTime::now() + left).into();
         self.sign(params)
     }
 

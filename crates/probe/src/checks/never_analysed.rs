@@ -25,11 +25,15 @@ const ENOUGH_ROWS: i64 = 10_000;
 const TIMES_THE_TRIGGER: f64 = 2.0;
 const POINTS: u8 = 5;
 
-/// Counters forget that a table was analysed when they are reset; `pg_stats` does not, where we may read it.
+/// Counters forget that a table was analysed when they are reset; `pg_stats` does not, where we may read it. What was
+/// analysed a moment ago and changed since is no fault of autovacuum's while it runs: it comes by once in
+/// `autovacuum_naptime`, and has five of those.
 const SQL: &str = "\
 with settings as materialized (
   select current_setting('autovacuum_analyze_threshold')::float8 as threshold,
-         current_setting('autovacuum_analyze_scale_factor')::float8 as scale_factor
+         current_setting('autovacuum_analyze_scale_factor')::float8 as scale_factor,
+         current_setting('autovacuum')::bool as runs,
+         now() - 5 * current_setting('autovacuum_naptime')::interval as had_the_time
 ), tables as (
   select c.oid, c.relname, n.nspname, c.reloptions,
          greatest(c.reltuples, 0)::float8 as reltuples,
@@ -47,7 +51,8 @@ with settings as materialized (
          coalesce(o.threshold, s.threshold) + coalesce(o.scale_factor, s.scale_factor) * t.reltuples as analyse_at,
          t.analysed_at is null
            and not exists (select from pg_stats x where x.schemaname = t.nspname and x.tablename = t.relname)
-           as never
+           as never,
+         coalesce(s.runs and o.switched_off is not true and t.analysed_at > s.had_the_time, false) as young
     from tables t
    cross join settings s
     left join lateral (
@@ -67,7 +72,7 @@ select t.nspname as schema_name, t.relname as name, pn.nspname as parent_schema,
   left join pg_inherits h on h.inhrelid = t.oid and h.inhseqno = 1
   left join pg_class p on p.oid = h.inhparent
   left join pg_namespace pn on pn.oid = p.relnamespace
- where t.never or t.modified > 2 * t.analyse_at
+ where t.never or t.modified > 2 * t.analyse_at and not t.young
  order by t.never desc, t.live desc
  limit 10";
 

@@ -13,7 +13,11 @@ use testkit::{
 };
 use tokio_postgres::Client;
 
-use crate::{matrix::every_missing_number_has_its_reason, target};
+use crate::{
+    acceptance::{healthy::open_shop, holds},
+    matrix::every_missing_number_has_its_reason,
+    target,
+};
 
 const SLOW: [&str; 11] = [
     "sizes",
@@ -103,23 +107,11 @@ async fn as_role(cluster: &Cluster, admin: &Client, name: &str, grant: &str) -> 
     Target { username: name.to_owned(), password: Some("x".into()), ..target(cluster) }
 }
 
-/// A shop as it should be: keys, indexes that are used, statistics.
-const HEALTHY: &str = "\
-create table customers (id bigint generated always as identity primary key, name text not null);
-insert into customers (name) select 'customer ' || i from generate_series(1, 20000) i;
-create table orders (id bigint generated always as identity primary key,
-                     customer_id bigint not null references customers (id), note text not null, at timestamptz);
-insert into orders (customer_id, note, at)
-select 1 + i % 20000, 'some words about order ' || i, now() from generate_series(1, 150000) i;
-create index orders_customer on orders (customer_id);
-";
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_healthy_database_has_no_finding_for_any_login() {
     for version in versions() {
         let (cluster, admin) = quiet(version).await;
-        run(&admin, HEALTHY).await;
-        run(&admin, "vacuum analyze").await;
+        open_shop(&cluster).await;
         let monitor = as_role(&cluster, &admin, "watcher", "grant pg_monitor to watcher").await;
         let bare = as_role(&cluster, &admin, "bare", "").await;
         for target in [&target(&cluster), &monitor, &bare] {
@@ -145,8 +137,7 @@ async fn a_healthy_database_has_no_finding_for_any_login() {
 async fn a_login_that_may_not_see_it_is_told_what_lets_it() {
     for version in versions() {
         let (cluster, admin) = quiet(version).await;
-        run(&admin, HEALTHY).await;
-        run(&admin, "vacuum analyze").await;
+        open_shop(&cluster).await;
         let bare = as_role(&cluster, &admin, "bare", "").await;
         let health = measured(&bare).await;
         for (id, why) in [("sequences", "select from any of the sequences"), ("table-bloat", "pg_stats")] {
@@ -231,6 +222,26 @@ async fn a_table_without_statistics_is_found_until_it_is_analysed() {
         assert!(found.evidence[1].detail.contains("changes to 20\u{202F}000 rows"), "{found:#?}");
         run(&admin, &found.fix_sql.unwrap()).await;
         until(&admin, &direct, "never-analysed", |check| check.status == CheckStatus::Ok).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_was_loaded_a_moment_ago_is_left_to_autovacuum_where_that_runs() {
+    for version in Version::OLDEST_AND_NEWEST {
+        let cluster = Cluster::builder(version).setting("autovacuum_naptime", "1h").start().await;
+        let admin = cluster.client("postgres").await;
+        run(&admin, "create table loaded as select i from generate_series(1, 20000) i").await;
+        holds(&admin, "select n_tup_ins = 20000 from pg_stat_user_tables").await;
+        run(&admin, "analyze loaded").await;
+        let loading = cluster.client("postgres").await;
+        run(&loading, "update loaded set i = i + 1").await;
+        drop(loading);
+        holds(&admin, "select n_mod_since_analyze >= 20000 from pg_stat_user_tables").await;
+        let direct = target(&cluster);
+        let id = "never-analysed";
+        assert_eq!(check(&measured(&direct).await, id).status, CheckStatus::Ok, "{version}");
+        run(&admin, "alter table loaded set (autovacuum_enabled = off)").await;
+        assert_eq!(check(&measured(&direct).await, id).status, CheckStatus::Warning, "nobody else will");
     }
 }
 
@@ -346,6 +357,10 @@ async fn the_same_index_twice_is_found_and_what_is_only_alike_is_not() {
              create index t_b_c on t (b collate \"C\");
              create index t_id_again on t (id);
              create unique index t_unique on t (c);
+             create table late (id int, constraint late_id unique (id) deferrable);
+             create unique index late_id_at_once on late (id);
+             create table at_once (id int constraint at_once_id unique);
+             create unique index at_once_id_again on at_once (id);
              create index t_c on t (c);
              create table parts (id int, a int) partition by range (id);
              create table parts_1 partition of parts for values from (0) to (10);
@@ -362,6 +377,7 @@ async fn the_same_index_twice_is_found_and_what_is_only_alike_is_not() {
             assert_eq!(
                 subjects,
                 [
+                    "public.at_once_id_again",
                     "public.parts_a_again",
                     "public.t_a_again",
                     "public.t_c",
@@ -370,7 +386,7 @@ async fn the_same_index_twice_is_found_and_what_is_only_alike_is_not() {
                 ],
                 "{version}: {found:#?}"
             );
-            assert_eq!(found.value, Some(5.0));
+            assert_eq!(found.value, Some(6.0));
         }
         let direct = target(&cluster);
         let fix = check(&measured(&direct).await, "duplicate-indexes").fix_sql.clone().unwrap();
@@ -462,6 +478,10 @@ async fn a_foreign_key_without_an_index_is_found_when_rows_are_deleted_where_it_
         run(&admin, "delete from customers where id = 100").await;
         let found = until(&admin, &direct, "foreign-keys-without-index", is_warning).await;
         assert_eq!(found.value, Some(2.0), "{found:#?}");
+        // One of the rows that have something else does not have all that point there.
+        run(&admin, "create index orders_noted on orders (\"customer \"\"id\") where note is not null").await;
+        let found = check(&measured(&direct).await, "foreign-keys-without-index").clone();
+        assert_eq!(found.value, Some(2.0), "{found:#?}");
         // The index for the pair, in another order, serves both.
         run(&admin, "create index on orders (region, \"customer \"\"id\")").await;
         let found =
@@ -470,6 +490,15 @@ async fn a_foreign_key_without_an_index_is_found_when_rows_are_deleted_where_it_
             found.fix_sql.as_deref(),
             Some("CREATE INDEX CONCURRENTLY ON \"public\".\"orders\" (\"customer \"\"id\");")
         );
+        let partial = "create index orders_some on orders (\"customer \"\"id\", region) \
+                       where \"customer \"\"id\" is not null and region is not null";
+        run(&admin, partial).await;
+        let both = check(&measured(&direct).await, "foreign-keys-without-index").clone();
+        assert_eq!(both.value, Some(1.0), "of one column where another is there is not enough: {both:#?}");
+        run(&admin, "drop index orders_some").await;
+        run(&admin, "create index orders_some on orders (\"customer \"\"id\") where \"customer \"\"id\" is not null").await;
+        assert_eq!(check(&measured(&direct).await, "foreign-keys-without-index").status, CheckStatus::Ok);
+        run(&admin, "drop index orders_some").await;
         run(&admin, &found.fix_sql.unwrap()).await;
         assert_eq!(check(&measured(&direct).await, "foreign-keys-without-index").status, CheckStatus::Ok);
     }
@@ -537,8 +566,7 @@ async fn sizes_name_what_is_largest_and_names_are_cleaned() {
 #[tokio::test]
 async fn a_table_that_is_locked_holds_up_no_check() {
     let (cluster, admin) = quiet(Version::V18).await;
-    run(&admin, HEALTHY).await;
-    run(&admin, "vacuum analyze").await;
+    open_shop(&cluster).await;
     let holder = cluster.client("postgres").await;
     run(&holder, "begin; lock table orders in access exclusive mode").await;
     let health = measured(&target(&cluster)).await;

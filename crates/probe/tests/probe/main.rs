@@ -4,6 +4,7 @@
 // What cannot be set up ends the test where it stands.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acceptance;
 mod certificates;
 mod changes;
 mod checks_fast;
