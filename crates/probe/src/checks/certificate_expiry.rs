@@ -31,9 +31,11 @@ SELECT pg_reload_conf();";
 fn verdict(test: &TestResult, now: DateTime<Utc>) -> Result<Verdict, Reason> {
     let Some(tls) = &test.tls else {
         if test.kind == TestKind::Held {
-            return Ok(Verdict::skipped(
-                "The session was kept open: the next fresh connect shows the certificate.",
-            ));
+            // Not known is not fine: what was found before stands.
+            return Ok(Verdict {
+                no_value: Some(Reason::new(Reason::NOT_COLLECTED)),
+                ..Verdict::skipped("The session was kept open: the next fresh connect shows the certificate.")
+            });
         }
         return Ok(Verdict::skipped("The connection is not encrypted: the server showed no certificate."));
     };
@@ -102,9 +104,12 @@ mod tests {
     #[test]
     fn without_a_certificate_there_is_nothing_to_say() {
         let mut test = TestResult::unfinished(ConnectionId(1), NOW);
-        assert_eq!(verdict(&test, NOW).unwrap().status, CheckStatus::Skipped);
+        let plain = verdict(&test, NOW).unwrap();
+        assert_eq!((plain.status, plain.no_value), (CheckStatus::Skipped, None), "it does not apply");
         test.kind = TestKind::Held;
-        assert!(verdict(&test, NOW).unwrap().detail.contains("kept open"));
+        let held = verdict(&test, NOW).unwrap();
+        assert!(held.detail.contains("kept open"));
+        assert_eq!(held.no_value, Some(Reason::new(Reason::NOT_COLLECTED)), "an end that was found stands");
         assert!(verdict(&with(None), NOW).is_err());
     }
 }

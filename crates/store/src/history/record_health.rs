@@ -2,7 +2,7 @@
 
 use common::{
     Health,
-    health::{CheckStatus, Metrics},
+    health::{Check, CheckStatus, Metrics},
 };
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
@@ -17,7 +17,7 @@ use crate::{Store, StoreError, session};
 
 /// As for a test: one statement, only for a connection that is there, and a reading that is older or of
 /// an address that was left goes into history only.
-/// A check that could not be read neither opens nor closes its finding. What changed is written with the reading that
+/// A check that could not be read neither opens nor closes its finding; one that does not apply any more closes it. What changed is written with the reading that
 /// became the newest: any other had a memory that did not count.
 const RECORD: &str = concat!(
     "
@@ -158,6 +158,10 @@ impl<'a> Findings<'a> {
                     findings.closed.push(&check.id);
                     continue;
                 }
+                CheckStatus::Skipped if does_not_apply(check) => {
+                    findings.closed.push(&check.id);
+                    continue;
+                }
                 CheckStatus::Unavailable | CheckStatus::Skipped => continue,
             };
             // ON CONFLICT cannot touch one row twice.
@@ -168,4 +172,10 @@ impl<'a> Findings<'a> {
         }
         findings
     }
+}
+
+/// What is skipped for want of data has a value that says too little, or a reason why it has none. With neither, there is
+/// nothing here that could be wrong any more: archiving was switched off, a standby was promoted.
+fn does_not_apply(check: &Check) -> bool {
+    check.value.is_none() && !check.unavailable.contains_key("value")
 }

@@ -1,7 +1,7 @@
 //! What was measured: newest readings, heartbeats, percentiles, findings.
 
 use common::{
-    ConnectionStatus, HeartbeatStatus,
+    ConnectionStatus, HeartbeatStatus, Reason,
     health::{CheckStatus, HealthStatus},
 };
 use serde_json::json;
@@ -181,6 +181,32 @@ async fn a_finding_begins_once_and_ends_when_it_is_right_again() {
     store.record_test(&passed(id, now() + seconds(8), 1.0), 1).await.unwrap();
     assert_eq!(fixture.since(id, "connection").await, None);
     assert_eq!(fixture.count("finding_spans").await, 1);
+}
+
+#[tokio::test]
+async fn a_finding_ends_when_its_check_does_not_apply_any_more_but_not_for_want_of_data() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    let read = |after: i64, status: CheckStatus, value: Option<f64>, reason: Option<&str>| {
+        let mut reading = health(id, now() + seconds(after), HealthStatus::Ok, 90);
+        let mut check = check("archiver", status);
+        check.value = value;
+        check.unavailable =
+            reason.map(|reason| ("value".to_owned(), Reason::new(reason))).into_iter().collect();
+        reading.checks = vec![check];
+        let fixture = &fixture;
+        async move {
+            store.record_health(&reading, None, 1).await.unwrap();
+            fixture.since(id, "archiver").await
+        }
+    };
+    let since = Some(now());
+    assert_eq!(read(0, CheckStatus::Warning, Some(1.0), None).await, since);
+    assert_eq!(read(1, CheckStatus::Skipped, None, Some(Reason::FIRST_READING)).await, since);
+    assert_eq!(read(2, CheckStatus::Skipped, Some(0.2), None).await, since, "too little to say");
+    assert_eq!(read(3, CheckStatus::Unavailable, None, Some("timeout")).await, since);
+    assert_eq!(read(4, CheckStatus::Skipped, None, None).await, None, "there is no archive any more");
 }
 
 #[tokio::test]
