@@ -42,6 +42,10 @@ impl Work {
         if BACKUP_TOOLS.iter().any(|tool| application.starts_with(tool)) || is_of_a_backup(statement) {
             return Self::Backup;
         }
+        // The last statement of one that is idle in its transaction is over: it waits for its application.
+        if session.is_idle_in_transaction() {
+            return Self::Application;
+        }
         let statement = statement.trim_start().to_lowercase();
         if MAINTENANCE.iter().any(|begin| statement.starts_with(begin)) {
             return Self::Maintenance;
@@ -91,6 +95,17 @@ mod tests {
         assert_eq!(of("", "COPY public.orders (id, total) TO stdout;"), Work::Backup);
         assert_eq!(of("", "select pg_backup_start('nightly', true)"), Work::Backup);
         assert_eq!(of("web", "COPY orders FROM stdin"), Work::Application);
+    }
+
+    #[test]
+    fn who_forgets_a_transaction_after_an_analyze_maintains_nothing() {
+        let session = |state: &str| Session {
+            state: Some(state.to_owned()),
+            statement: Some("ANALYZE orders".to_owned()),
+            ..session(1, 1.0)
+        };
+        assert_eq!(Work::of(&session("active")), Work::Maintenance);
+        assert_eq!(Work::of(&session("idle in transaction")), Work::Application);
     }
 
     #[test]
