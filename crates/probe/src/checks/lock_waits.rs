@@ -10,6 +10,7 @@ use super::{
     Ask, Check, Context, Verdict,
     lock_tree::{self, Line, Party},
     sessions::{self, Session},
+    work::Work,
 };
 use crate::rows::{Answer, Row};
 
@@ -144,7 +145,11 @@ fn does(pid: i32, party: Option<&Party>) -> String {
         };
     };
     let since = session.age_s.map(|_| format!(" for {}", sessions::age(session))).unwrap_or_default();
-    let who = session.who();
+    let who = match Work::of(session).note() {
+        // Whoever runs it would only have to begin again.
+        Some(note) => format!("{} ({note}; it ends by itself)", session.who()),
+        None => session.who(),
+    };
     let statement = session.and_statement();
     match session.state.as_deref() {
         Some("active") => format!("{who} runs{since}{statement}"),
@@ -156,10 +161,14 @@ fn does(pid: i32, party: Option<&Party>) -> String {
     }
 }
 
-/// An idle session has no statement to cancel.
+/// An idle session has no statement to cancel. Nobody is told to end a backup, an index build or a vacuum, least of all one
+/// that prevents wraparound: it ends by itself, and would begin anew.
 fn ends(party: &Party) -> Option<String> {
     let session = &party.session;
     session.pid.filter(|pid| *pid > 0)?;
+    if Work::of(session) != Work::Application {
+        return None;
+    }
     if session.state.as_deref() == Some("active") { session.cancel() } else { session.terminate() }
 }
 
@@ -241,6 +250,27 @@ mod tests {
             found.detail
         );
         assert_eq!(found.fix_sql, None);
+    }
+
+    #[test]
+    fn nobody_is_told_to_end_a_backup_or_a_vacuum_that_others_wait_for() {
+        let vacuum = Session {
+            user: None,
+            application: None,
+            backend_type: Some("autovacuum worker".to_owned()),
+            statement: Some("autovacuum: VACUUM public.orders (to prevent wraparound)".to_owned()),
+            ..session(1, 300.0)
+        };
+        let dump = Session { application: Some("pg_dump".to_owned()), ..root().session };
+        for (session, what) in [(vacuum, "prevents wraparound"), (dump, "(a backup; it ends by itself)")] {
+            let found = verdict(&[Party { session, ..Party::default() }, waiter(2, 180.0)], false, LIMITS);
+            assert_eq!(found.status, CheckStatus::Critical, "those behind it wait all the same");
+            assert!(found.detail.contains(what), "{}", found.detail);
+            assert!(
+                found.fix_sql.is_none() && found.evidence.iter().all(|one| one.fix_sql.is_none()),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]
