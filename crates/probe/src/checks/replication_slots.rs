@@ -242,13 +242,20 @@ fn verdict(mut slots: Vec<Slot>, limits: Threshold) -> Verdict {
     let unlimited = slots.iter().any(|slot| slot.unlimited);
     let verdict = Verdict { threshold: Some(limits), ..verdict.with_evidence(evidence) };
     if verdict.is_finding() && unlimited && !worst.is_lost() {
-        return verdict.with_fix(
-            "-- A limit, so that a lost reader cannot fill the disk:\n\
-             ALTER SYSTEM SET max_slot_wal_keep_size = '50GB';\n\
-             SELECT pg_reload_conf();",
-        );
+        let limit_gb = limit_gb(most);
+        return verdict.with_fix(format!(
+            "-- A limit, so that a lost reader cannot fill the disk. A slot that keeps more is lost: its reader has to begin anew.\n\
+             ALTER SYSTEM SET max_slot_wal_keep_size = '{limit_gb}GB';\n\
+             SELECT pg_reload_conf();"
+        ));
     }
     verdict
+}
+
+/// Twice what the slots of now keep, so that none of them is lost by it; the server takes up to 2^31 - 1 MB.
+fn limit_gb(most_bytes: i64) -> i64 {
+    let twice = (2.0 * most_bytes as f64 / GB).ceil() as i64;
+    twice.clamp(50, i64::from(i32::MAX) / 1024)
 }
 
 #[cfg(test)]
@@ -291,6 +298,15 @@ mod tests {
         assert_eq!(status("lost").status, CheckStatus::Warning);
         assert!(status("lost").detail.contains("begin anew"), "{}", status("lost").detail);
         assert_eq!(of(Slot { kept_xids: Some(OLD_XIDS), ..slot("x", 0.1) }).status, CheckStatus::Warning);
+    }
+
+    #[test]
+    fn the_limit_that_is_offered_loses_no_slot_of_now() {
+        let fix = |kept_gb| of(slot("dead", kept_gb)).fix_sql.unwrap();
+        assert!(fix(10.0).contains("max_slot_wal_keep_size = '50GB';"), "{}", fix(10.0));
+        assert!(fix(60.2).contains("max_slot_wal_keep_size = '121GB';"), "{}", fix(60.2));
+        assert!(fix(60.2).lines().next().unwrap().contains("is lost"), "{}", fix(60.2));
+        assert_eq!(limit_gb(i64::MAX), 2_097_151, "no more than the server takes");
     }
 
     #[test]
