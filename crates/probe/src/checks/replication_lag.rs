@@ -47,7 +47,8 @@ select pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0') as received_bytes,
        extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 as since_replay_s,
        pg_is_wal_replay_paused() as paused";
 
-/// Backups stream, too, and are none. `replay_lag` is null of a standby that is idle because it has everything.
+/// Backups stream, too, and are none. `replay_lag` is null of a standby that is idle because it has everything. What only
+/// receives the log (pg_receivewal, Barman) replays none of it: it tells no `replay_lsn`, and flushes at the end of a segment.
 const PRIMARY: &str = "\
 select application_name, host(client_addr) as address, state, sync_state,
        extract(epoch from write_lag)::float8 as write_lag_s,
@@ -55,7 +56,8 @@ select application_name, host(client_addr) as address, state, sync_state,
        extract(epoch from replay_lag)::float8 as replay_lag_s,
        pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') as written_bytes,
        pg_wal_lsn_diff(pg_current_wal_lsn(), sent_lsn) as unsent_bytes,
-       pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, flush_lsn, write_lsn)) as behind_bytes
+       replay_lsn is not null as replays,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, write_lsn, flush_lsn)) as behind_bytes
   from pg_stat_replication
  where state is distinct from 'backup'
  order by behind_bytes desc nulls last
@@ -147,7 +149,8 @@ fn verdict_standby(
                          is smaller than the primary's was reached.",
         );
     }
-    let mut verdict = by_both(lag_s, behind, limits, limits_bytes, detail);
+    let why = "no transaction has been replayed since this standby started";
+    let mut verdict = by_both(lag_s.ok_or(why), behind, limits, limits_bytes, detail);
     if verdict.is_finding() && standby.paused {
         verdict = verdict.with_fix("SELECT pg_wal_replay_resume();");
     } else if verdict.is_finding() {
@@ -161,7 +164,7 @@ fn verdict_standby(
 
 /// Whichever is worse decides. A lag that is not known has a reason.
 fn by_both(
-    lag_s: Option<f64>,
+    lag_s: Result<f64, &str>,
     behind: i64,
     limits: Threshold,
     limits_bytes: Threshold,
@@ -173,9 +176,8 @@ fn by_both(
         lag_s if bytes >= limits_bytes.warning => limits.warning.max(lag_s),
         lag_s => lag_s,
     };
-    let no_value =
-        lag_s.is_none().then(|| Reason::new("no transaction has been replayed since this standby started"));
-    Verdict { value: lag_s, no_value, ..Verdict::by(limits, POINTS, counts, detail) }
+    let no_value = lag_s.err().map(Reason::new);
+    Verdict { value: lag_s.ok(), no_value, ..Verdict::by(limits, POINTS, counts, detail) }
 }
 
 /// A standby as its primary sees it.
@@ -185,6 +187,8 @@ struct Follower {
     address: Option<String>,
     state: Option<String>,
     sync_state: Option<String>,
+    /// A standby; what only receives the log has nothing to replay.
+    replays: bool,
     write_lag_s: Option<f64>,
     flush_lag_s: Option<f64>,
     replay_lag_s: Option<f64>,
@@ -204,6 +208,7 @@ impl Follower {
             address: short("address"),
             state: short("state"),
             sync_state: short("sync_state"),
+            replays: row.flag("replays").unwrap_or(true),
             write_lag_s: seconds("write_lag_s"),
             flush_lag_s: seconds("flush_lag_s"),
             replay_lag_s: seconds("replay_lag_s"),
@@ -214,15 +219,21 @@ impl Follower {
 
     /// Its own word; nothing of one that has everything. Where it has not yet replayed what was written at the reading
     /// before, it is at least that long behind, whatever it says: one that stands still measures nothing.
-    fn lag_s(&self, written: Option<Growth>) -> f64 {
+    fn lag_s(&self, written: Option<Growth>) -> Result<f64, &'static str> {
+        if !self.replays {
+            return Err("it receives the log and replays none of it");
+        }
         let at_least = written.filter(|growth| self.behind_bytes.is_some_and(|behind| behind > growth.count));
-        self.replay_lag_s.unwrap_or_default().max(at_least.map_or(0.0, |growth| growth.seconds))
+        Ok(self.replay_lag_s.unwrap_or_default().max(at_least.map_or(0.0, |growth| growth.seconds)))
     }
 
     fn evidence(&self, lag_s: f64) -> Evidence {
         let mut parts = Vec::new();
         parts.extend(self.state.clone());
         parts.extend(self.sync_state.clone());
+        if !self.replays {
+            parts.push("receives the log and replays none of it".to_owned());
+        }
         if let Some(behind) = self.behind_bytes {
             parts.push(format!("{} behind", units::bytes(behind)));
         }
@@ -263,12 +274,14 @@ fn verdict_primary(
         .iter()
         .map(|follower| {
             let behind = follower.behind_bytes.unwrap_or_default();
-            (follower, by_both(Some(follower.lag_s(written)), behind, limits, limits_bytes, String::new()))
+            (follower, by_both(follower.lag_s(written), behind, limits, limits_bytes, String::new()))
         })
         .collect();
     judged.sort_by(|(a, of_a), (b, of_b)| {
         let rank = |follower: &Follower, verdict: &Verdict| {
-            (verdict.points, verdict.value.unwrap_or_default() as i64, follower.behind_bytes)
+            // What is as bad as the others and is no standby has no lag to show.
+            let value = verdict.value.unwrap_or_default() as i64;
+            (verdict.points, follower.replays, value, follower.behind_bytes)
         };
         rank(b, of_b).cmp(&rank(a, of_a))
     });
@@ -279,19 +292,30 @@ fn verdict_primary(
     let Some((worst, verdict)) = judged.into_iter().next() else {
         return Verdict::nothing_there("No standby is connected.", "no standby is connected");
     };
-    let lag_s = verdict.value.unwrap_or_default();
+    let standbys = followers.iter().filter(|follower| follower.replays).count();
+    let receivers = match followers.len() - standbys {
+        0 => String::new(),
+        1 => "1 receiver of the log".to_owned(),
+        count => format!("{count} receivers of the log"),
+    };
+    let mut connected = match (standbys, receivers.is_empty()) {
+        (0, _) => String::new(),
+        (1, _) => "1 standby".to_owned(),
+        (count, _) => format!("{count} standbys"),
+    };
+    if !connected.is_empty() && !receivers.is_empty() {
+        connected.push_str(" and ");
+    }
+    let are = if followers.len() == 1 { "is" } else { "are" };
+    let lag = verdict.value.map(|lag_s| format!("{} and ", units::span(lag_s))).unwrap_or_default();
     let mut detail = format!(
-        "{} connected; {} is {} and {} behind.",
-        if followers.len() == 1 {
-            "1 standby is".to_owned()
-        } else {
-            format!("{} standbys are", followers.len())
-        },
+        "{connected}{receivers} {are} connected; {} is {lag}{} behind.",
         worst.name,
-        units::span(lag_s),
         units::bytes(worst.behind_bytes.unwrap_or_default())
     );
-    if verdict.is_finding() {
+    if verdict.is_finding() && !worst.replays {
+        detail.push_str(" Look at its network and its disk.");
+    } else if verdict.is_finding() {
         detail.push_str(" Look at its network, its disk, and statements on it that replay waits for.");
     }
     Verdict { detail, ..verdict }.with_evidence(evidence)
@@ -369,6 +393,7 @@ mod tests {
         Follower {
             name: name.to_owned(),
             state,
+            replays: true,
             replay_lag_s,
             behind_bytes: Some(behind),
             ..Follower::default()
@@ -402,5 +427,24 @@ mod tests {
             Some(90.0)
         );
         assert_eq!(seen(&[stuck], Some(Growth { count: 500, seconds: 90.0 })).value, Some(0.0));
+    }
+
+    #[test]
+    fn what_only_receives_the_log_is_behind_by_bytes_and_by_no_time() {
+        let receiver = Follower { replays: false, ..follower("pg_receivewal", None, 9 << 20) };
+        let quiet = Growth { count: 100, seconds: 3000.0 };
+        let alone = seen(std::slice::from_ref(&receiver), Some(quiet));
+        assert_eq!((alone.status, alone.value), (CheckStatus::Ok, None));
+        assert!(alone.no_value.is_some());
+        assert_eq!(alone.detail, "1 receiver of the log is connected; pg_receivewal is 9.00 MB behind.");
+        let both = seen(&[receiver.clone(), follower("near", None, 0)], Some(quiet));
+        assert_eq!((both.status, both.value), (CheckStatus::Ok, Some(0.0)));
+        assert!(
+            both.detail.starts_with("1 standby and 1 receiver of the log are connected; near is"),
+            "{}",
+            both.detail
+        );
+        let stuck = Follower { behind_bytes: Some(11 << 30), ..receiver };
+        assert_eq!(seen(&[stuck], None).status, CheckStatus::Critical, "the disk fills all the same");
     }
 }
