@@ -1,5 +1,5 @@
-//! What the dashboard itself costs here: its sessions, the server's time for this reading, and the slow checks of the
-//! last hour. Who watches must not be what is noticed.
+//! What the dashboard itself costs here: its sessions, the server's time for the checks of this reading, and the slow checks of
+//! the last hour. Who watches must not be what is noticed.
 
 use common::{Reason, health::Evidence, units};
 
@@ -17,8 +17,8 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// Last of the transaction that all fast checks share, and nothing in it waits for the network: what it has taken so
-/// far is the server's own time.
+/// Last of the checks in the transaction that they share, and nothing in it waits for the network: what it has taken so
+/// far is the server's own time. Behind it come only the facts and the counters of statements, which are not in it.
 const SQL: &str = "\
 select extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as reading_ms,
        count(*) as sessions
@@ -36,9 +36,9 @@ const HOUR_MS: f64 = 3_600_000.0;
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     sessions: i64,
-    /// The server's time for this reading so far.
+    /// The server's time for the checks of this reading.
     reading_ms: f64,
-    /// The same as seen from here, with the network.
+    /// The whole reading so far as seen from here, with the network.
     seen_ms: f64,
     slow_ms: f64,
     interval_s: Option<f64>,
@@ -62,7 +62,8 @@ fn verdict(cost: Cost) -> Verdict {
     let of_readings = interval_s.map_or(0.0, |seconds| cost.reading_ms / 1000.0 / seconds);
     let ratio = of_slow + of_readings;
     let mut detail = format!(
-        "This reading took the server {} (seen from here: {}); the slow checks of the last hour {}.",
+        "The checks of this reading took the server {} (the whole reading, seen from here: {}); the slow checks of the last \
+         hour {}.",
         units::millis(cost.reading_ms),
         units::millis(cost.seen_ms),
         units::millis(cost.slow_ms)
@@ -108,6 +109,16 @@ mod tests {
             (CheckStatus::Warning, 5)
         );
         assert_eq!(cost(0.0, 37_000.0, None).status, CheckStatus::Warning);
+    }
+
+    #[test]
+    fn what_is_measured_is_named_as_what_it_is() {
+        let shown = cost(20.0, 5000.0, None);
+        assert!(
+            shown.detail.starts_with("The checks of this reading took the server 20"),
+            "{}",
+            shown.detail
+        );
     }
 
     #[test]

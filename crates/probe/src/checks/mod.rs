@@ -3,6 +3,7 @@
 mod bloat;
 mod check;
 mod context;
+mod for_server;
 mod interval;
 mod lock_tree;
 mod relation;
@@ -59,6 +60,7 @@ use common::health::{self, CheckStatus, HealthStatus};
 
 pub(crate) use check::{Ask, Check, Verdict};
 pub(crate) use context::{Context, Growth};
+pub(crate) use for_server::{for_server, reason_for_server};
 pub use thresholds::Thresholds;
 
 /// Asked at every reading: no work that grows with the number of relations.
@@ -93,7 +95,7 @@ pub(crate) const FAST: &[&Check] = &[
     &login_privileges::CHECK,
     &md5_passwords::CHECK,
     &password_age::CHECK,
-    // Last: it tells what all the others took.
+    // Last: it tells what all the other checks took.
     &dashboard_cost::CHECK,
 ];
 

@@ -7,7 +7,6 @@ use common::{Reason, health::Evidence, units};
 
 use super::{Ask, Check, Context, Verdict};
 use crate::{
-    health::Known,
     rows::{Answer, Row},
     sql,
 };
@@ -130,7 +129,7 @@ fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> 
             format!("is off, and {clients} sessions came over the network: what they say can be read along");
         looks.push(Look { weight: Weight::Info, name: "ssl", says, better: None });
     }
-    Ok(verdict(looks, &context.measured.pending_restart, context.known))
+    Ok(verdict(looks, &context.measured.pending_restart))
 }
 
 fn dangerous(value: impl Fn(&str) -> Option<String>) -> Vec<Look> {
@@ -205,7 +204,7 @@ fn outgrown(sizes: &Sizes) -> Vec<Look> {
     looks
 }
 
-fn verdict(mut looks: Vec<Look>, pending_restart: &[String], known: &Known) -> Verdict {
+fn verdict(mut looks: Vec<Look>, pending_restart: &[String]) -> Verdict {
     looks.sort_by_key(|look| std::cmp::Reverse(look.weight));
     let count = looks.len() + pending_restart.len();
     let Some(worst) = looks.first().map(|look| look.weight).or((count > 0).then_some(Weight::Info)) else {
@@ -217,14 +216,14 @@ fn verdict(mut looks: Vec<Look>, pending_restart: &[String], known: &Known) -> V
         Weight::Info => 0,
     });
     let points = points.fold(0_u8, u8::saturating_add).min(MOST_POINTS);
-    let mut evidence: Vec<Evidence> = looks.iter().map(|look| look.evidence(known)).collect();
+    let mut evidence: Vec<Evidence> = looks.iter().map(Look::evidence).collect();
     evidence.extend(pending_restart.iter().map(|name| Evidence {
         subject: name.clone(),
         detail: "was changed, and the change waits for a restart".to_owned(),
         fix_sql: None,
     }));
     let fix: Vec<String> =
-        looks.iter().filter(|look| look.weight > Weight::Info).filter_map(|look| look.fix(known)).collect();
+        looks.iter().filter(|look| look.weight > Weight::Info).filter_map(Look::fix).collect();
     let detail = match looks.first() {
         Some(first) => {
             let more = match count - 1 {
@@ -245,27 +244,20 @@ fn verdict(mut looks: Vec<Look>, pending_restart: &[String], known: &Known) -> V
         Weight::Info => Verdict::info(value, detail),
     };
     let verdict = verdict.with_evidence(evidence);
-    match (fix.is_empty(), known.provider) {
-        (true, _) => verdict,
-        (false, None) => verdict.with_fix(format!("{}\nSELECT pg_reload_conf();", fix.join("\n"))),
-        (false, Some(provider)) => {
-            verdict.with_fix(format!("-- in the settings of {provider}:\n{}", fix.join("\n")))
-        }
+    if fix.is_empty() {
+        return verdict;
     }
+    verdict.with_fix(format!("{}\nSELECT pg_reload_conf();", fix.join("\n")))
 }
 
 impl Look {
-    fn evidence(&self, known: &Known) -> Evidence {
-        Evidence { subject: self.name.to_owned(), detail: self.says.clone(), fix_sql: self.fix(known) }
+    fn evidence(&self) -> Evidence {
+        Evidence { subject: self.name.to_owned(), detail: self.says.clone(), fix_sql: self.fix() }
     }
 
-    /// A managed server takes no `ALTER SYSTEM`.
-    fn fix(&self, known: &Known) -> Option<String> {
+    fn fix(&self) -> Option<String> {
         let better = self.better?;
-        Some(match known.provider {
-            None => format!("ALTER SYSTEM SET {} = {};", self.name, sql::literal(better)),
-            Some(_) => format!("-- {} = {better}", self.name),
-        })
+        Some(format!("ALTER SYSTEM SET {} = {};", self.name, sql::literal(better)))
     }
 }
 
@@ -281,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_loses_the_server_is_critical_and_what_blinds_is_a_warning() {
-        let of = |bad: &[(&str, &str)]| verdict(with(bad), &[], &Known::default());
+        let of = |bad: &[(&str, &str)]| verdict(with(bad), &[]);
         assert_eq!(of(&[("fsync", "on"), ("autovacuum", "on")]).status, CheckStatus::Ok);
         let fsync = of(&[("autovacuum", "off"), ("fsync", "off"), ("synchronous_commit", "off")]);
         assert_eq!((fsync.status, fsync.points, fsync.value), (CheckStatus::Critical, 50, Some(3.0)));
@@ -300,15 +292,8 @@ mod tests {
     }
 
     #[test]
-    fn a_managed_server_is_not_told_to_alter_its_system() {
-        let known = Known { provider: Some("Amazon RDS"), ..Known::default() };
-        let found = verdict(with(&[("autovacuum", "off")]), &[], &known);
-        assert_eq!(found.fix_sql.as_deref(), Some("-- in the settings of Amazon RDS:\n-- autovacuum = on"));
-    }
-
-    #[test]
     fn what_waits_for_a_restart_is_worth_knowing() {
-        let found = verdict(Vec::new(), &["shared_buffers".to_owned()], &Known::default());
+        let found = verdict(Vec::new(), &["shared_buffers".to_owned()]);
         assert_eq!((found.status, found.points, found.value), (CheckStatus::Info, 0, Some(1.0)));
         assert!(found.detail.contains("shared_buffers"), "{}", found.detail);
     }

@@ -56,16 +56,16 @@ impl Counters {
     pub(super) fn from_row(row: Row<'_>) -> Option<Self> {
         Some(Self {
             database_oid: row.number("database_oid")?,
-            xact_commit: row.number("xact_commit")?,
-            xact_rollback: row.number("xact_rollback")?,
-            blks_hit: row.number("blks_hit")?,
-            blks_read: row.number("blks_read")?,
-            deadlocks: row.number("deadlocks")?,
-            temp_bytes: row.number("temp_bytes")?,
+            xact_commit: count(row, "xact_commit")?,
+            xact_rollback: count(row, "xact_rollback")?,
+            blks_hit: count(row, "blks_hit")?,
+            blks_read: count(row, "blks_read")?,
+            deadlocks: count(row, "deadlocks")?,
+            temp_bytes: count(row, "temp_bytes")?,
             wal_bytes: None,
-            stats_reset_s: row.number("stats_reset_s"),
-            started_at_s: row.number("started_at_s")?,
-            read_at_s: row.number("read_at_s")?,
+            stats_reset_s: row.finite("stats_reset_s"),
+            started_at_s: row.finite("started_at_s")?,
+            read_at_s: row.finite("read_at_s")?,
         })
     }
 
@@ -101,13 +101,13 @@ impl Counters {
         }
         let interval = Interval {
             seconds: self.read_at_s - previous.read_at_s,
-            commits: self.xact_commit - previous.xact_commit,
-            rollbacks: self.xact_rollback - previous.xact_rollback,
-            blocks_hit: self.blks_hit - previous.blks_hit,
-            blocks_read: self.blks_read - previous.blks_read,
-            deadlocks: self.deadlocks - previous.deadlocks,
-            temp_bytes: self.temp_bytes - previous.temp_bytes,
-            wal_bytes: self.wal_bytes.zip(previous.wal_bytes).map(|(now, then)| now - then),
+            commits: self.xact_commit.saturating_sub(previous.xact_commit),
+            rollbacks: self.xact_rollback.saturating_sub(previous.xact_rollback),
+            blocks_hit: self.blks_hit.saturating_sub(previous.blks_hit),
+            blocks_read: self.blks_read.saturating_sub(previous.blks_read),
+            deadlocks: self.deadlocks.saturating_sub(previous.deadlocks),
+            temp_bytes: self.temp_bytes.saturating_sub(previous.temp_bytes),
+            wal_bytes: self.wal_bytes.zip(previous.wal_bytes).map(|(now, then)| now.saturating_sub(then)),
         };
         let fell = [
             interval.commits,
@@ -131,6 +131,17 @@ impl Counters {
         }
         Ok(interval)
     }
+}
+
+/// No counter of a server gets this far (2^61); what is negative is none.
+const MOST: i64 = 1 << 61;
+
+fn count(row: Row<'_>, column: &str) -> Option<i64> {
+    row.number(column).filter(is_a_count)
+}
+
+fn is_a_count(number: &i64) -> bool {
+    (0..=MOST).contains(number)
 }
 
 /// What happened between two readings.
@@ -163,7 +174,7 @@ pub(super) async fn read(session: &Session, deadline: Instant) -> Option<Counter
 }
 
 pub(super) fn wal_bytes(answer: &Answer) -> Option<i64> {
-    answer.first().and_then(|row| row.number("wal_bytes"))
+    answer.first().and_then(|row| count(row, "wal_bytes"))
 }
 
 #[cfg(test)]
@@ -211,6 +222,18 @@ mod tests {
             let reason = now.since(Some(&before)).unwrap_err().reason;
             assert!(reason.contains(why), "{reason}");
         }
+    }
+
+    #[test]
+    fn numbers_that_no_counter_reaches_are_refused_and_overflow_nothing() {
+        for number in [-1, i64::MIN, i64::MAX, MOST + 1] {
+            assert!(!is_a_count(&number), "{number}");
+        }
+        assert!(is_a_count(&0) && is_a_count(&MOST));
+        let (least, most) = (at(100.0, i64::MIN), at(110.0, i64::MAX));
+        assert_eq!(most.since(Some(&least)).unwrap().commits, i64::MAX);
+        let fell = Counters { read_at_s: 110.0, ..least }.since(Some(&Counters { read_at_s: 100.0, ..most }));
+        assert!(fell.unwrap_err().reason.contains("fell"));
     }
 
     #[test]

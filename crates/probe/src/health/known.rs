@@ -54,7 +54,6 @@ pub(crate) struct Known {
 
 impl Known {
     pub(super) fn from_row(row: Row<'_>) -> Self {
-        let superuser: Option<i64> = row.number("superuser_reserved");
         Self {
             version: row.text("version").map(|version| text::clean_server_text(&version)),
             version_num: row.number("version_num"),
@@ -67,7 +66,7 @@ impl Known {
             reads_all_stats: row.flag("reads_all_stats"),
             reads_all_settings: row.flag("reads_all_settings"),
             max_connections: row.number("max_connections"),
-            reserved_connections: superuser.map(|n| n + row.number::<i64>("reserved").unwrap_or(0)),
+            reserved_connections: reserved(row.number("superuser_reserved"), row.number("reserved")),
             block_size: row.number("block_size"),
             provider: row.text("provider_role").as_deref().and_then(provider),
             preloaded: None,
@@ -129,6 +128,12 @@ impl Known {
     }
 }
 
+/// Of superusers, and from version 16 of `pg_use_reserved_connections`. What is no number of slots is none.
+fn reserved(of_superusers: Option<i64>, of_others: Option<i64>) -> Option<i64> {
+    let of_superusers = of_superusers.filter(|slots| *slots >= 0)?;
+    Some(of_superusers.saturating_add(of_others.unwrap_or(0).max(0)))
+}
+
 /// Providers give their administrators' role a name of their own.
 fn provider(role: &str) -> Option<&'static str> {
     match role {
@@ -138,5 +143,19 @@ fn provider(role: &str) -> Option<&'static str> {
         "supabase_admin" => Some("Supabase"),
         "neon_superuser" => Some("Neon"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_server_says_of_reserved_connections_is_no_accident() {
+        assert_eq!(reserved(Some(3), Some(2)), Some(5));
+        assert_eq!(reserved(Some(3), None), Some(3));
+        assert_eq!(reserved(Some(i64::MAX), Some(i64::MAX)), Some(i64::MAX));
+        assert_eq!(reserved(Some(i64::MIN), Some(1)), None);
+        assert_eq!(reserved(Some(3), Some(i64::MIN)), Some(3));
     }
 }

@@ -8,6 +8,7 @@ use super::{
     reading::Reading,
 };
 use crate::{
+    checks::reason_for_server,
     measured::{BlocksOver, Measured},
     sql,
 };
@@ -68,7 +69,11 @@ fn connections(reading: &Reading, measured: &mut Measured) {
     let seen = seen.and_then(|activity| {
         if activity.untracked > 0 {
             let fix = "ALTER SYSTEM SET track_activities = on; SELECT pg_reload_conf();";
-            Err(Reason::with_fix("track_activities is off", fix))
+            let reason = Reason::with_fix("track_activities is off", fix);
+            Err(match &reading.known {
+                Ok(known) => reason_for_server(reason, known),
+                Err(_) => reason,
+            })
         } else {
             Ok(activity)
         }
@@ -88,7 +93,10 @@ fn replication(reading: &Reading, measured: &mut Measured) {
         Ok(replication) if replication.standby => {
             measured.metrics.replication_lag_s = replication.lag_s;
             measured.metrics.replication_lag_bytes = replication.lag_bytes;
-            let nothing = Reason::new("this standby has received or replayed nothing from a primary yet");
+            let nothing = Reason::new(
+                "this standby has received nothing from a primary: one that takes the log from an archive cannot tell how far \
+                 behind it is",
+            );
             if replication.lag_s.is_none() {
                 measured.missing(&keys[..1], &nothing);
             }
@@ -114,7 +122,7 @@ fn rates(reading: &Reading, previous: Option<&Counters>, measured: &mut Measured
     let interval = counters.since(previous);
     match &interval {
         Ok(interval) => {
-            let ended = interval.commits + interval.rollbacks;
+            let ended = interval.commits.saturating_add(interval.rollbacks);
             measured.metrics.transactions_per_s = Some(interval.per_second(ended));
             measured.metrics.deadlocks = Some(interval.deadlocks);
             measured.metrics.temp_bytes_per_s = Some(interval.per_second(interval.temp_bytes));
@@ -151,11 +159,42 @@ fn cache(counters: &Counters, interval: &Result<Interval, Reason>, measured: &mu
         Ok(interval) => (interval.blocks_hit, interval.blocks_read, BlocksOver::Interval(interval.seconds)),
         Err(_) => (counters.blks_hit, counters.blks_read, BlocksOver::Ever(counters.stats_reset_s)),
     };
-    measured.blocks = hit + read;
+    measured.blocks = hit.saturating_add(read);
     measured.blocks_over = over;
     if measured.blocks > 0 {
         measured.metrics.cache_hit_ratio = Some(hit as f64 / measured.blocks as f64);
     } else {
         measured.missing(&["cache_hit_ratio"], &Reason::new("no block was asked for in the interval"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters(number: i64) -> Counters {
+        Counters {
+            database_oid: 5,
+            xact_commit: number,
+            xact_rollback: number,
+            blks_hit: number,
+            blks_read: number,
+            deadlocks: number,
+            temp_bytes: number,
+            wal_bytes: None,
+            stats_reset_s: None,
+            started_at_s: 1.0,
+            read_at_s: 2.0,
+        }
+    }
+
+    #[test]
+    fn sums_at_the_end_of_their_range_are_no_accident() {
+        for (number, ratio) in [(i64::MAX, Some(1.0)), (i64::MIN, None), (0, None)] {
+            let mut measured = Measured::default();
+            cache(&counters(number), &Err(Reason::new(Reason::FIRST_READING)), &mut measured);
+            assert_eq!(measured.metrics.cache_hit_ratio, ratio, "{number}");
+            assert_eq!(measured.unavailable.contains_key("cache_hit_ratio"), ratio.is_none());
+        }
     }
 }

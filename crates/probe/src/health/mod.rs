@@ -275,7 +275,7 @@ fn judge_all(
             Ask::Skip(why) => Ok(checks::Verdict::skipped(why)),
             Ask::Unavailable(reason) => Err(reason),
         };
-        check.found(found, context.now)
+        check.found(checks::for_server(found, context.known), context.now)
     });
     checks.collect()
 }

@@ -85,15 +85,16 @@ const LOCKS: &str = "select count(*) as waiting from pg_locks where not granted"
 const OLDEST_XID: &str = "select max(age(datfrozenxid)) as age from pg_database";
 
 /// How far a standby is behind. A standby that has replayed all it received is not behind, however long ago the
-/// last transaction was.
+/// last transaction was; one that takes the log from an archive has received nothing, and cannot tell.
 const REPLICATION: &str = "\
 select pg_is_in_recovery() as standby,
-       case when not pg_is_in_recovery() then null
-            when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+       case when not pg_is_in_recovery() or pg_last_wal_receive_lsn() is null then null
+            when pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() then 0
             else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8
        end as lag_s,
-       case when pg_is_in_recovery()
-            then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+       case when not pg_is_in_recovery() then null
+            when pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() then 0
+            else pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
        end as lag_bytes";
 
 #[derive(Debug, Clone, Copy)]

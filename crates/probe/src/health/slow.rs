@@ -173,7 +173,7 @@ async fn ask(
         Ask::Skip(why) => (Ok(Verdict::skipped(why)), 0.0),
         Ask::Unavailable(reason) => (Err(reason), 0.0),
     };
-    Asked { found, cost_ms }
+    Asked { found: checks::for_server(found, context.known), cost_ms }
 }
 
 /// The server's time by its own clock, which may be set while we ask: never more than what passed here.
