@@ -97,8 +97,9 @@ select s.nspname as schema_name, s.relname as name, tn.nspname as table_schema, 
     };
 }
 
-/// Up to 17 the one function that tells it takes a ROW EXCLUSIVE lock on the sequence, as `nextval` does: only who
-/// alters or drops it would wait, until the savepoint is gone.
+/// Up to 17 the one function that tells it takes a ROW EXCLUSIVE lock on the sequence, as `nextval` does, and no savepoint
+/// gives it back: it is held until the transaction ends. That is this query's own (`health::slow`), so that who alters or
+/// drops a sequence waits for as long as this query takes at most, which has a time limit of its own.
 const SQL_13: &str = sequences!(right: "'usage, select'", last_value: "pg_sequence_last_value(s.seqrelid)");
 /// From 18 on there is one that takes no more than ACCESS SHARE.
 const SQL_18: &str = sequences!(
