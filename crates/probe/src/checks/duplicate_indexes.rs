@@ -22,7 +22,8 @@ pub(super) const CHECK: Check = Check {
 const POINTS: u8 = 3;
 
 /// Equal in table, method, columns, operator classes, collations, order, predicate and expressions; and, apart, those
-/// whose columns are the first ones of another (`same` is false). Kept is what a constraint or replication needs, then
+/// whose columns are the first ones of another (`same` is false). One that is unique at once is never replaced by one that
+/// is unique only in the end (DEFERRABLE): ON CONFLICT and foreign keys need the former. Kept is what a constraint or replication needs, then
 /// what is unique, then what a partitioned index needs, then the older one. Indexes of partitions that belong to a
 /// partitioned index are never named: their parent is. Expressions are compared as text, and only where all else is
 /// equal.
@@ -35,7 +36,7 @@ with indexes as materialized (
          i.indkey::text || ' ' as keys, i.indclass::text || ' ' as classes, i.indcollation::text || ' ' as collations,
          i.indoption::text || ' ' as options, i.indnkeyatts, i.indnatts,
          i.indpred is null and i.indexprs is null as plain,
-         i.indisunique, ",
+         i.indisunique, i.indimmediate, ",
             $nulls_equal,
             " as nulls_equal, i.indisprimary, i.indisreplident, i.indisclustered,
          exists (select from pg_constraint k where k.conindid = i.indexrelid) as constrained
@@ -55,7 +56,7 @@ with indexes as materialized (
      and b.indnkeyatts = a.indnkeyatts and b.plain = a.plain
      and (b.constrained, b.indisprimary, b.indisreplident, b.indisunique, b.relispartition, -b.indexrelid::int8)
        > (a.constrained, a.indisprimary, a.indisreplident, a.indisunique, a.relispartition, -a.indexrelid::int8)
-   where (not a.indisunique or (b.indisunique and b.nulls_equal = a.nulls_equal))
+   where (not a.indisunique or (b.indisunique and b.indimmediate >= a.indimmediate and b.nulls_equal = a.nulls_equal))
   union all
   select a.*, b.indexrelid, false
     from indexes a
