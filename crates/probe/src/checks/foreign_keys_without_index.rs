@@ -29,7 +29,8 @@ const POINTS: u8 = 3;
 const SEPARATOR: char = '\u{1F}';
 
 /// Keys of tables of 10 MB and more that point to a table with deleted or updated rows. An index serves whose first
-/// columns are those of the key in any order; one that leaves out nulls does, because null points nowhere.
+/// columns are those of the key in any order; one that leaves out nulls of the key's own columns does, because null points
+/// nowhere.
 const SQL: &str = "\
 with changed as materialized (
   select f.confrelid as oid, sum(pg_stat_get_tuples_deleted(r.oid)) as deleted, sum(pg_stat_get_tuples_updated(r.oid)) as updated
@@ -76,7 +77,12 @@ select k.nspname as schema_name, k.relname as name, k.conname as constraint_name
         and i.indisvalid
         and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
         and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] <@ k.conkey
-        and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) like '(% IS NOT NULL)'))
+        and (i.indpred is null or not exists (
+          select from regexp_split_to_table(pg_get_expr(i.indpred, i.indrelid), ' AND ') p (term)
+           where btrim(p.term, '()') not in (
+             select quote_ident(a.attname) || ' IS NOT NULL'
+               from pg_attribute a
+              where a.attrelid = k.conrelid and a.attnum = any (k.conkey)))))
  order by k.deleted > 0 desc, k.pages desc
  limit 10";
 
