@@ -4,7 +4,7 @@
 use common::Reason;
 
 use super::{Ask, Check, Context, Verdict};
-use crate::{health::Known, rows::Answer};
+use crate::{health::Known, rows::Answer, sql::identifier, statements::Extension};
 
 pub(super) const CHECK: Check = Check {
     id: "statement-statistics",
@@ -17,16 +17,13 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// Looks where the extension is, for this transaction only.
+/// One statement: only the first of a message bears the mark by which our own are left out of the statistics.
 const WITH_EVICTIONS: &str = "\
-select set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), true)
-  from pg_extension e join pg_namespace n on n.oid = e.extnamespace
- where e.extname = 'pg_stat_statements';
 select i.dealloc,
        extract(epoch from i.stats_reset)::float8 as reset_s,
        current_setting('pg_stat_statements.max', true) as most,
        current_setting('pg_stat_statements.track', true) as track
-  from pg_stat_statements_info i";
+  from {schema}.pg_stat_statements_info() i";
 /// Before 1.9 (PostgreSQL 14) nobody counts them.
 const SETTINGS: &str = "\
 select null::int8 as dealloc,
@@ -34,7 +31,6 @@ select null::int8 as dealloc,
        current_setting('pg_stat_statements.max', true) as most,
        current_setting('pg_stat_statements.track', true) as track";
 
-const LIBRARY: &str = "pg_stat_statements";
 const POINTS: u8 = 5;
 /// Each time the table is full, the twentieth part that was called least is forgotten (`USAGE_DEALLOC_PERCENT`). Twenty
 /// times an hour is as much as the table holds.
@@ -45,25 +41,26 @@ const BROUGHT: [(i32, (u32, u32)); 6] =
     [(13, (1, 8)), (14, (1, 9)), (15, (1, 10)), (16, (1, 10)), (17, (1, 11)), (18, (1, 12))];
 
 fn ask(known: &Known) -> Ask {
-    match known.statements_version() {
-        Some(_) if is_preloaded(known) == Some(false) => Ask::Nothing,
-        Some(version) if version >= (1, 9) => Ask::sql(WITH_EVICTIONS),
+    let schema = known.extension.as_ref().and_then(Extension::schema);
+    match known.statements_version().zip(schema) {
+        Some(_) if !is_loaded(known) => Ask::Nothing,
+        Some((version, schema)) if version >= (1, 9) => {
+            Ask::Sql(WITH_EVICTIONS.replace("{schema}", &identifier(schema)).into())
+        }
         Some(_) => Ask::sql(SETTINGS),
         None => Ask::Nothing,
     }
 }
 
-/// `None`: we may not see it.
-fn is_preloaded(known: &Known) -> Option<bool> {
-    let libraries = known.preloaded.as_deref()?;
-    Some(libraries.split(',').any(|library| library.trim().trim_matches('"') == LIBRARY))
+fn is_loaded(known: &Known) -> bool {
+    known.extension.as_ref().is_some_and(Extension::is_loaded)
 }
 
 fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> {
     let Some(version) = context.known.statements_version() else {
         return Ok(Verdict { value: None, ..not_installed(context.known) });
     };
-    if is_preloaded(context.known) == Some(false) {
+    if !is_loaded(context.known) {
         let detail = "pg_stat_statements is created here, but not loaded when the server starts \
                       (shared_preload_libraries): it counts nothing.";
         return Ok(Verdict { value: None, ..Verdict::warning(POINTS, 0.0, detail) });
@@ -85,9 +82,9 @@ fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> 
 
 fn not_installed(known: &Known) -> Verdict {
     let detail = "pg_stat_statements is not there: which statements cost the most, nobody can say.";
-    match is_preloaded(known) {
-        Some(true) => Verdict::info(0.0, detail).with_fix("CREATE EXTENSION pg_stat_statements;"),
-        _ => Verdict::info(
+    match is_loaded(known) {
+        true => Verdict::info(0.0, detail).with_fix("CREATE EXTENSION pg_stat_statements;"),
+        false => Verdict::info(
             0.0,
             format!("{detail} The server has to load it at its start; the set-up has the steps."),
         ),
@@ -131,11 +128,9 @@ mod tests {
     use common::health::CheckStatus;
 
     use super::*;
-    use crate::statements::Extension;
 
-    fn known(preloaded: Option<&str>, statements: Option<(u32, u32)>) -> Known {
-        let extension = statements.map(Extension::of_version);
-        Known { preloaded: preloaded.map(str::to_owned), extension, ..Known::default() }
+    fn known(version: Option<(u32, u32)>, most: Option<i64>) -> Known {
+        Known { extension: Some(Extension::of(version, most)), ..Known::default() }
     }
 
     #[test]
@@ -161,13 +156,22 @@ mod tests {
 
     #[test]
     fn where_it_is_not_there_the_next_step_is_told() {
+        // However the library's name is written in the settings ('$libdir/pg_stat_statements').
         assert_eq!(
-            not_installed(&known(Some("auto_explain, \"pg_stat_statements\""), None)).fix_sql.as_deref(),
+            not_installed(&known(None, Some(5000))).fix_sql.as_deref(),
             Some("CREATE EXTENSION pg_stat_statements;")
         );
-        assert_eq!(not_installed(&known(Some("pg_stat_statements_x"), None)).fix_sql, None);
-        assert_eq!(not_installed(&known(None, None)).status, CheckStatus::Info);
-        assert!(ask(&known(Some(""), Some((1, 12)))).query().is_none(), "it would be an error");
-        assert_eq!(ask(&known(None, Some((1, 8)))).query(), Some(SETTINGS));
+        assert_eq!(not_installed(&known(None, None)).fix_sql, None);
+        assert_eq!(not_installed(&Known::default()).status, CheckStatus::Info);
+        assert!(ask(&known(Some((1, 12)), None)).query().is_none(), "it would be an error");
+        assert_eq!(ask(&known(Some((1, 8)), Some(5000))).query(), Some(SETTINGS));
+    }
+
+    #[test]
+    fn it_is_one_statement_so_that_it_bears_the_mark() {
+        let ask = ask(&known(Some((1, 12)), Some(5000)));
+        let sql = ask.query().unwrap();
+        assert!(!sql.contains(';') && sql.starts_with("select "), "{sql}");
+        assert!(sql.ends_with("from \"pub\"\"lic\".pg_stat_statements_info() i"), "{sql}");
     }
 }

@@ -59,9 +59,20 @@ impl Extension {
         self.place.as_ref().map(|(Version(major, minor), _)| (*major, *minor))
     }
 
+    /// The schema that it is in, where it is created in this database. As the server sent it: only for [`crate::sql`].
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.place.as_ref().map(|(_, schema)| schema.as_str())
+    }
+
+    /// Whether the server has loaded the library, however its name is written in the settings.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.most.is_some()
+    }
+
     #[cfg(test)]
-    pub(crate) fn of_version((major, minor): (u32, u32)) -> Self {
-        Self { place: Some((Version(major, minor), "public".to_owned())), most: Some(5000), available: true }
+    pub(crate) fn of(version: Option<(u32, u32)>, most: Option<i64>) -> Self {
+        let place = version.map(|(major, minor)| (Version(major, minor), "pub\"lic".to_owned()));
+        Self { place, most, available: true }
     }
 }
 
