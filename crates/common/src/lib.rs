@@ -16,6 +16,7 @@ pub mod job;
 pub mod list;
 pub mod load;
 pub mod load_draft;
+pub mod plannable;
 pub mod problem;
 pub mod secret;
 pub mod setup;

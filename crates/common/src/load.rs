@@ -10,6 +10,7 @@ use crate::{
     ConnectionId, FieldError, Problem, Reason, TestError, TestErrorKind, Unavailable,
     draft::JsonReader,
     job::{Job, JobResult, JobState},
+    plannable::{PLANNABLE, has_plan},
 };
 
 pub const MAX_CONNECTIONS: u32 = 200;
@@ -92,6 +93,12 @@ impl LoadRequest {
                 refuse("statement", "too_long", format!("At most {MAX_STATEMENT} bytes."));
             } else if statement.contains('\0') {
                 refuse("statement", "invalid", "It holds a NUL character.".to_owned());
+            } else if !has_plan(statement) {
+                refuse(
+                    "statement",
+                    "no_plan",
+                    format!("Only {PLANNABLE}: others leave what no rollback takes back."),
+                );
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -318,6 +325,22 @@ mod tests {
             wrong.validate().unwrap_err().into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["connections", "duration_s", "rate_per_s", "ramp_s", "statement"]);
         assert_eq!(LoadRequest::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn only_statements_that_a_rollback_takes_back_may_be_run() {
+        let fault = |statement: &str| {
+            let request = LoadRequest { statement: Some(statement.to_owned()), ..LoadRequest::default() };
+            request.validate().err().map(|errors| (errors[0].field.clone(), errors[0].code.clone()))
+        };
+        for statement in ["select 2", "table t", "/* of the app */ with x as (select 1) select * from x"] {
+            assert_eq!(fault(statement), None, "{statement}");
+        }
+        for statement in
+            ["prepare transaction 'x'", "prepare p as select 1", "lock table t", "do $$begin end$$", "commit"]
+        {
+            assert_eq!(fault(statement), Some(("statement".to_owned(), "no_plan".to_owned())), "{statement}");
+        }
     }
 
     #[test]
