@@ -13,7 +13,7 @@ use common::{
 use service::{
     Clock, KeyRing, Principal, Service, StoreConfig, checks, connections, database, findings, health,
 };
-use testkit::{Cluster, Version};
+use testkit::{Cluster, Version, faulty::Proxy};
 use tokio_util::sync::CancellationToken;
 
 const ADMIN: Principal = Principal::LocalAdmin;
@@ -183,13 +183,30 @@ async fn an_idempotency_key_creates_once() {
 #[tokio::test]
 async fn two_tests_at_the_same_time_are_one() {
     let dashboard = Dashboard::start().await;
-    let input = ConnectionInput { test: false, ..dashboard.input("shop") };
+    let proxy = Proxy::to(dashboard.cluster.port());
+    let input = ConnectionInput { test: false, port: proxy.port(), ..dashboard.input("shop") };
     let id = dashboard.create(input).await.connection.id;
-    let (one, two) = tokio::join!(
-        checks::test(&dashboard.service, &ADMIN, id),
-        checks::test(&dashboard.service, &ADMIN, id)
-    );
-    assert_eq!(one.unwrap().checked_at, two.unwrap().checked_at);
+    proxy.stall();
+    let begun = async {
+        while proxy.connections() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let second = async {
+        begun.await;
+        // The first goes on when the second has long been on its way: it asks our own database once before it joins.
+        let all_others = async {
+            for _ in 0..20 {
+                connections::list(&dashboard.service, &ADMIN, ListQuery::default()).await.unwrap();
+            }
+            proxy.resume();
+        };
+        tokio::join!(checks::test(&dashboard.service, &ADMIN, id), all_others).0
+    };
+    let (one, two) = tokio::join!(checks::test(&dashboard.service, &ADMIN, id), second);
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert!(one.ok, "{:?}", one.error);
+    assert_eq!((one.checked_at, proxy.connections()), (two.checked_at, 1));
 }
 
 #[tokio::test]
