@@ -22,6 +22,7 @@ mod limits;
 mod load;
 mod measured;
 mod pooler;
+mod rights;
 mod rows;
 mod session;
 pub mod setup;

@@ -4,7 +4,7 @@
 use common::{Reason, TestResult, health::Evidence};
 
 use super::{Ask, Check, Context, Verdict};
-use crate::{rows::Answer, sql};
+use crate::{rights, rows::Answer, sql};
 
 pub(super) const CHECK: Check = Check {
     id: "login-privileges",
@@ -13,26 +13,30 @@ pub(super) const CHECK: Check = Check {
     threshold: None,
     why: "Watching takes pg_monitor and nothing else; whoever gets hold of this login's password may do what it may.",
     docs_url: "https://www.postgresql.org/docs/current/predefined-roles.html",
-    ask: |_| Ask::sql(QUERY),
+    ask: |_| Ask::Sql(query().into()),
     judge,
 };
 
 /// `pg_shdepend` has an index by owner; `pg_class` has none, and would be read as a whole.
-const QUERY: &str = "\
+fn query() -> String {
+    format!("{RIGHTS}, {} {HERE}", rights::COLUMNS)
+}
+
+const RIGHTS: &str = "\
 select r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls,
-       (select string_agg(g.rolname::text, ', ' order by g.rolname::text)
-          from pg_roles g
-         where g.rolname in ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
-                             'pg_write_all_data')
-           and not r.rolsuper
-           and pg_has_role(r.oid, g.oid, 'member')) as member_of,
+       exists (select from pg_roles g
+                where g.rolname = 'pg_write_all_data'
+                  and not r.rolsuper
+                  and pg_has_role(r.oid, g.oid, 'member')) as writes_all_data,
        d.datdba = r.oid as owns_database,
        exists (select from pg_shdepend s
                 where s.refclassid = 'pg_authid'::regclass
                   and s.refobjid = r.oid
                   and s.deptype = 'o'
                   and s.dbid = d.oid
-                  and s.classid = 'pg_class'::regclass) as owns_tables
+                  and s.classid = 'pg_class'::regclass) as owns_tables";
+
+const HERE: &str = "\
   from pg_roles r, pg_database d
  where r.rolname = current_user
    and d.datname = current_database()";
@@ -63,6 +67,7 @@ fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> 
         ("rolreplication", "REPLICATION", "it may copy the whole server", Harm::Server),
         ("rolbypassrls", "BYPASSRLS", "no row security holds for it", Harm::Server),
         ("rolcreatedb", "CREATEDB", "it may make databases", Harm::Data),
+        ("writes_all_data", "pg_write_all_data", "it may change every table", Harm::Data),
         ("owns_database", "owner of the database", "it may drop it", Harm::Data),
         ("owns_tables", "owner of tables", "it may change and drop them", Harm::Data),
     ] {
@@ -70,12 +75,17 @@ fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> 
             rights.push(Right { name: name.to_owned(), means, harm });
         }
     }
-    for role in row.shown("member_of").unwrap_or_default().split(", ").filter(|role| !role.is_empty()) {
+    let is_superuser = row.flag("rolsuper") == Some(true);
+    if !is_superuser && row.flag("reaches_superuser") != Some(false) {
+        let means = "it may become one, and then do everything";
+        rights.push(Right { name: "member of a superuser".to_owned(), means, harm: Harm::Server });
+    }
+    let reaches_by = row.shown("reaches_server_by").filter(|_| !is_superuser).unwrap_or_default();
+    for role in reaches_by.split(", ").filter(|role| !role.is_empty()) {
         let (means, harm) = match role {
             "pg_execute_server_program" => ("it may run programs on the server's machine", Harm::Server),
             "pg_read_server_files" => ("it may read every file of the server", Harm::Server),
-            "pg_write_server_files" => ("it may write every file of the server", Harm::Server),
-            _ => ("it may change every table", Harm::Data),
+            _ => ("it may write every file of the server", Harm::Server),
         };
         rights.push(Right { name: role.to_owned(), means, harm });
     }

@@ -10,7 +10,8 @@ use super::{
     line::{Line, Waited, Watch},
     question::Question,
 };
-use crate::{Limits, Target, pooler, rows::Row, words};
+pub use crate::rights::BeyondTheDatabase;
+use crate::{Limits, Target, health::transaction::MARK, pooler, rights, rows::Row, words};
 
 /// Slots of the server, and of the database, that are left to everybody else.
 const LEFT_FREE: i64 = 5;
@@ -20,7 +21,7 @@ const LEFT_TO_US: i64 = 2;
 /// Slots and limits are as they stand; superusers have no limits of their own, and nobody gets the reserved slots.
 /// Sessions that we may not look into tell their role, and nothing about what kind they are: they count.
 const ROOM: &str = "\
-with taken as (
+with /* pg-dashboard */ taken as (
     select usesysid, datid
     from pg_stat_activity
     where pid <> pg_backend_pid()
@@ -30,18 +31,13 @@ select current_setting('max_connections')::bigint
            - current_setting('superuser_reserved_connections')::bigint
            - coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::bigint
            - (select count(*) from taken) as free,
-       r.rolsuper as superuser,
        case when r.rolconnlimit >= 0 and not r.rolsuper
            then r.rolconnlimit - (select count(*) from taken where usesysid = r.oid) end as free_to_role,
        case when d.datconnlimit >= 0 and not r.rolsuper
            then d.datconnlimit - (select count(*) from taken where datid = d.oid) end as free_in_database,
-       (select rolsuper from pg_roles where rolname = session_user) as superuser_before,
-       (select string_agg(rolname::text, ', ' order by rolname)
-         from pg_roles
-         where rolname in ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
-             and (pg_has_role(current_user, oid, 'member') or pg_has_role(session_user, oid, 'member'))
-       ) as reaches_beyond,
-       pg_backend_pid() as backend_pid
+       pg_backend_pid() as backend_pid";
+
+const HERE: &str = "\
 from pg_roles r, pg_database d
 where r.rolname = current_user and d.datname = current_database()";
 
@@ -72,14 +68,6 @@ pub enum SessionLimit {
     Server,
     Database,
     Role,
-}
-
-/// What lets a role reach beyond the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BeyondTheDatabase {
-    Superuser,
-    /// The predefined roles that it is a member of.
-    MemberOf(String),
 }
 
 /// Asks the target over a session of its own, which is closed again.
@@ -114,10 +102,11 @@ async fn judge(
 ) -> Result<LoadAdmission, LoadRefusal> {
     let deadline = Instant::now() + limits.round;
     let sql = format!(
-        "begin read only; set local statement_timeout = {}; set local lock_timeout = {}; \
-         set local search_path = pg_catalog; {ROOM}; rollback",
+        "begin {MARK} read only; set {MARK} local statement_timeout = {}; set {MARK} local lock_timeout = {}; \
+         set {MARK} local search_path = pg_catalog; {ROOM}, {} {HERE}; rollback {MARK}",
         limits.statement.as_millis().max(1),
         limits.lock.as_millis().max(1),
+        rights::COLUMNS,
     );
     let answer = line.simple(&sql, deadline).await.map_err(LoadRefusal::Target)?;
     let unexpected = || {
@@ -131,7 +120,7 @@ async fn judge(
     };
     let row = answer.first().ok_or_else(unexpected)?;
     if request.statement.is_some()
-        && let Some(beyond) = beyond_the_database(row)
+        && let Some(beyond) = BeyondTheDatabase::of(row)
     {
         return Err(LoadRefusal::Role(beyond));
     }
@@ -157,14 +146,6 @@ fn room(row: Row<'_>) -> Option<(u32, SessionLimit)> {
     let (free, limit) =
         all.into_iter().filter_map(|(free, limit)| Some((free?, limit))).min_by_key(|(free, _)| *free)?;
     Some((u32::try_from(free.max(0)).unwrap_or(u32::MAX), limit))
-}
-
-/// What is not answered counts as yes.
-fn beyond_the_database(row: Row<'_>) -> Option<BeyondTheDatabase> {
-    if row.flag("superuser") != Some(false) || row.flag("superuser_before") != Some(false) {
-        return Some(BeyondTheDatabase::Superuser);
-    }
-    row.shown("reaches_beyond").map(BeyondTheDatabase::MemberOf)
 }
 
 /// Runs the statement once: what is no single statement, needs parameters or rights, or takes too long is told before

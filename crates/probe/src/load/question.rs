@@ -5,7 +5,7 @@ use std::time::Instant;
 use common::load::DEFAULT_STATEMENT;
 use tokio_postgres::{Client, Error, Statement};
 
-use crate::Limits;
+use crate::{Limits, health::transaction::MARK};
 
 /// The question of a load test, by the shortest way that the target allows.
 #[derive(Debug, Clone)]
@@ -53,13 +53,25 @@ impl Question {
     }
 }
 
+/// Behind the statement, whether it failed or not. A rollback alone keeps advisory locks of the session, which a pool
+/// would give to whoever comes next; where the statement has ended the transaction, this fails, and the session with it.
+const ROLLBACK: &str = "\
+rollback /* pg-dashboard */ to savepoint before; \
+select /* pg-dashboard */ pg_catalog.pg_advisory_unlock_all(); \
+rollback /* pg-dashboard */";
+
 /// Settings are local to the transaction: a pooled session goes back as it came.
 fn begin(limits: &Limits) -> String {
     format!(
-        "begin read only; set local statement_timeout = {}; set local lock_timeout = {}; \
-         set local idle_in_transaction_session_timeout = 30000",
+        "begin {MARK} read only; \
+         set {MARK} local statement_timeout = {}; \
+         set {MARK} local lock_timeout = {}; \
+         set {MARK} local idle_in_transaction_session_timeout = {idle}; \
+         savepoint {MARK} before",
         limits.statement.as_millis().max(1),
         limits.lock.as_millis().max(1),
+        // The statement follows at once, unless we are gone.
+        idle = limits.statement.as_millis().max(1),
     )
 }
 
@@ -74,7 +86,7 @@ async fn transaction(client: &Client, begin: &str, sql: &str) -> Asked {
         let outcome = client.execute_typed(sql, &[]).await.map(drop);
         (Instant::now(), outcome)
     };
-    let ((at, outcome), rolled_back) = futures::join!(statement, client.batch_execute("rollback"));
+    let ((at, outcome), rolled_back) = futures::join!(statement, client.batch_execute(ROLLBACK));
     let usable = rolled_back.is_ok() && outcome.as_ref().map_or_else(survives, |()| true);
     Asked { at, outcome, usable }
 }

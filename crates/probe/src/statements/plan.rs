@@ -4,11 +4,13 @@
 //! login that can do no harm which a read-only transaction does not prevent; the server itself says which login that
 //! is, in the same transaction. One statement, never run, and nothing stays.
 
-use common::{Phase, TestError, text};
+use common::{Phase, TestError, plannable::has_plan, text};
 use tokio::time::Instant;
 
 use crate::{
     Limits, Target, connect_test,
+    health::transaction::MARK,
+    rights::{self, BeyondTheDatabase},
     rows::Answer,
     session::{AskError, Session},
     words,
@@ -18,21 +20,18 @@ use crate::{
 const MOST_PLAN: usize = 64 * 1024;
 
 /// Looked up by nobody's names but PostgreSQL's own; the savepoint gives the login's search_path back.
-const RIGHTS: &str = "\
-set local search_path = pg_catalog;
-select /* pg-dashboard */ current_setting('server_version_num') as version_num,
-       exists (select from pg_roles r
-                where r.rolsuper and (pg_has_role(current_user, r.oid, 'member') or pg_has_role(session_user, r.oid, 'member'))
-       ) as superuser,
-       exists (select from pg_roles r
-                where r.rolname in ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
-                  and (pg_has_role(current_user, r.oid, 'member') or pg_has_role(session_user, r.oid, 'member'))
-       ) as reaches_server";
+fn rights() -> String {
+    format!(
+        "set {MARK} local search_path = pg_catalog; \
+         select {MARK} current_setting('server_version_num') as version_num, {}",
+        rights::COLUMNS,
+    )
+}
 
 /// Why a statement is not planned, before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PlanRefusal {
-    #[error("Only SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES and WITH have a plan.")]
+    #[error("Only {} have a plan.", common::plannable::PLANNABLE)]
     NoPlan,
     #[error("Its text holds a semicolon: it may be more than one statement.")]
     Several,
@@ -119,15 +118,17 @@ async fn ask(
 ) -> Result<Result<String, PlanRefusal>, AskError> {
     let limits = session.limits();
     let begin = format!(
-        "begin read only; \
-         set local statement_timeout = {}; \
-         set local lock_timeout = {}; \
-         set local idle_in_transaction_session_timeout = 30000; \
-         savepoint before",
+        "begin {MARK} read only; \
+         set {MARK} local statement_timeout = {}; \
+         set {MARK} local lock_timeout = {}; \
+         set {MARK} local idle_in_transaction_session_timeout = {idle}; \
+         savepoint {MARK} before",
         limits.statement.as_millis().max(1),
         limits.lock.as_millis().max(1),
+        // We answer at once, unless we are gone.
+        idle = limits.statement.as_millis().max(1),
     );
-    let messages = [begin, RIGHTS.to_owned(), "rollback to savepoint before".to_owned()];
+    let messages = [begin, rights(), format!("rollback {MARK} to savepoint before")];
     let mut answers = session.ask_all(&messages, deadline).await.into_iter();
     let (begun, rights, back) = (answers.next(), answers.next(), answers.next());
     for answer in [begun, back].into_iter().flatten() {
@@ -137,13 +138,14 @@ async fn ask(
     let outcome = match refusal(&rights) {
         Some(refusal) => Ok(Err(refusal)),
         None => {
-            let explain = format!("EXPLAIN (GENERIC_PLAN, VERBOSE off, COSTS on, FORMAT text) {query}");
+            let explain =
+                format!("EXPLAIN {MARK} (GENERIC_PLAN, VERBOSE off, COSTS on, FORMAT text) {query}");
             let answer = session.ask_all(&[explain], deadline).await.pop();
             answer.unwrap_or(Ok(Answer::empty())).map(|answer| Ok(shown(&answer)))
         }
     };
     if !matches!(outcome, Err(AskError::Timeout)) {
-        for answer in session.ask_all(&["rollback".to_owned()], deadline).await {
+        for answer in session.ask_all(&[format!("rollback {MARK}")], deadline).await {
             answer?;
         }
     }
@@ -153,97 +155,17 @@ async fn ask(
 fn refusal(rights: &Answer) -> Option<PlanRefusal> {
     let row = rights.rows().find(|row| row.text("version_num").is_some());
     let version: Option<i32> = row.and_then(|row| row.number("version_num"));
-    let superuser = row.and_then(|row| row.flag("superuser"));
-    let reaches_server = row.and_then(|row| row.flag("reaches_server"));
-    match (version, superuser, reaches_server) {
-        (Some(version), ..) if version < 160_000 => Some(PlanRefusal::TooOld),
-        (Some(_), Some(true), _) => Some(PlanRefusal::Superuser),
-        (Some(_), Some(false), Some(true)) => Some(PlanRefusal::ReachesServer),
-        (Some(_), Some(false), Some(false)) => None,
-        _ => Some(PlanRefusal::Unknown),
+    match (version, row.and_then(BeyondTheDatabase::of)) {
+        (None, _) => Some(PlanRefusal::Unknown),
+        (Some(version), _) if version < 160_000 => Some(PlanRefusal::TooOld),
+        (Some(_), Some(BeyondTheDatabase::Superuser)) => Some(PlanRefusal::Superuser),
+        (Some(_), Some(BeyondTheDatabase::MemberOf(_))) => Some(PlanRefusal::ReachesServer),
+        (Some(_), None) => None,
     }
-}
-
-/// Whether a text begins like a statement that has a plan, behind its comments.
-fn has_plan(query: &str) -> bool {
-    let word: String = behind_comments(query)
-        .chars()
-        .take_while(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    matches!(word.as_str(), "select" | "insert" | "update" | "delete" | "merge" | "values" | "with")
-}
-
-fn behind_comments(query: &str) -> &str {
-    let mut rest = query.trim_start();
-    loop {
-        rest = if let Some(line) = rest.strip_prefix("--") {
-            line.split_once('\n').map_or("", |(_, rest)| rest).trim_start()
-        } else if rest.starts_with("/*") {
-            behind_block(rest).trim_start()
-        } else if let Some(inner) = rest.strip_prefix('(') {
-            inner.trim_start()
-        } else {
-            return rest;
-        }
-    }
-}
-
-/// Block comments nest.
-fn behind_block(text: &str) -> &str {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(rest) = text.get(at..) {
-        if rest.starts_with("/*") {
-            (depth, at) = (depth + 1, at + 2);
-        } else if rest.starts_with("*/") {
-            (depth, at) = (depth - 1, at + 2);
-            if depth == 0 {
-                return &text[at..];
-            }
-        } else {
-            match rest.chars().next() {
-                Some(c) => at += c.len_utf8(),
-                None => break,
-            }
-        }
-    }
-    ""
 }
 
 /// A plan holds names of the server's.
 fn shown(plan: &Answer) -> String {
     let lines: Vec<String> = plan.rows().filter_map(|row| row.text("QUERY PLAN")).collect();
     text::clean_sql(&lines.join("\n"), MOST_PLAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_has_a_plan_is_told_by_its_first_word() {
-        for query in [
-            "select $1",
-            "  /* a /* nested */ comment */ -- and a line\n SELECT 1",
-            "WITH x AS (select $1) delete from t",
-            "(select 1) union (select 2)",
-            "merge into t using s on true when matched then delete",
-            "values ($1)",
-        ] {
-            assert!(has_plan(query), "{query}");
-        }
-        for query in [
-            "",
-            "/* open select",
-            "create table t()",
-            "analyze t",
-            "execute p",
-            "selects 1",
-            "; select 1",
-            "do $$x$$",
-            "-- select 1",
-        ] {
-            assert!(!has_plan(query), "{query}");
-        }
-    }
 }

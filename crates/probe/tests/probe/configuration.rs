@@ -143,6 +143,11 @@ async fn logins_that_may_more_than_watch_are_told_what_they_may() {
         assert_eq!(rights(&read(&as_login(&cluster, "app")).await), ["owner of tables"]);
         let maker = rights(&read(&as_login(&cluster, "maker")).await);
         assert_eq!(maker, ["CREATEROLE", "pg_execute_server_program"]);
+        admin
+            .batch_execute("create role climber login password 'x'; grant postgres to climber")
+            .await
+            .unwrap();
+        assert_eq!(rights(&read(&as_login(&cluster, "climber")).await), ["member of a superuser"]);
         let health = read(&target(&cluster)).await;
         let fix = check(&health, "login-privileges").fix_sql.clone().unwrap();
         for line in fix.lines().filter(|line| !line.starts_with("--")) {

@@ -419,6 +419,19 @@ async fn who_may_reach_beyond_the_database_runs_no_statement_of_their_own() {
             assert_eq!(refusal, LoadRefusal::Role(BeyondTheDatabase::MemberOf(role.to_owned())));
             admin.batch_execute("drop role between").await.unwrap();
         }
+        // Who may become a superuser can do what one can.
+        admin.batch_execute("create role boss superuser; grant boss to tester").await.unwrap();
+        let refusal = refused(&tester, &request).await;
+        assert_eq!(refusal, LoadRefusal::Role(BeyondTheDatabase::Superuser));
+        // Also where another role is chosen when it signs in.
+        for sql in ["create role plain; grant plain to tester", "alter role tester set role = plain"] {
+            admin.batch_execute(sql).await.unwrap();
+        }
+        let refusal = refused(&tester, &request).await;
+        assert_eq!(refusal, LoadRefusal::Role(BeyondTheDatabase::Superuser));
+        for sql in ["revoke boss from tester", "alter role tester reset role"] {
+            admin.batch_execute(sql).await.unwrap();
+        }
         let report = run(&tester, &request).await;
         assert!(report.succeeded > 0 && report.failed == 0, "{report:#?}");
         assert_eq!(report.statement, "select n from t");
@@ -434,7 +447,7 @@ async fn a_statement_is_one_reads_only_and_is_tried_before_it_is_run_by_many() {
         ("select 1; select 2", "42601"),
         ("select n from t where n = $1", "08P01"),
         ("insert into t values (2)", "25006"),
-        ("selekt", "42601"),
+        ("select from where", "42601"),
         ("select 1 / 0", "22012"),
         ("select missing from t", "42703"),
     ] {
@@ -443,6 +456,10 @@ async fn a_statement_is_one_reads_only_and_is_tried_before_it_is_run_by_many() {
         let LoadRefusal::Statement(error) = refusal else { panic!("{statement}: {refusal:?}") };
         assert_eq!(error.sqlstate.as_deref(), Some(sqlstate), "{statement}: {error:?}");
     }
+    // Should we be gone, its transaction waits no longer than a statement may take.
+    let limit = "select 1 / (current_setting('idle_in_transaction_session_timeout') = '5s')::int";
+    let request = LoadRequest { statement: Some(limit.to_owned()), ..closed(1, 1.0) };
+    admitted(&tester, &request).await;
     // Nothing that a statement does outlives it, not even a setting.
     let request = LoadRequest {
         statement: Some("select set_config('statement_timeout', '7', false)".to_owned()),
@@ -451,6 +468,23 @@ async fn a_statement_is_one_reads_only_and_is_tried_before_it_is_run_by_many() {
     let report = run(&tester, &request).await;
     assert!(report.succeeded > 2 && report.failed == 0, "{report:#?}");
     nothing_is_left(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_is_said_to_a_server_beside_the_statement_is_marked_as_ours() {
+    let cluster = Cluster::builder(Version::V18).preload("pg_stat_statements").start().await;
+    let tester = plain_role(&cluster).await;
+    let admin = cluster.client("postgres").await;
+    admin.batch_execute("create extension pg_stat_statements").await.unwrap();
+    let request = LoadRequest { statement: Some("select n from t".to_owned()), ..closed(1, 1.0) };
+    run(&tester, &request).await;
+    prober().plan(&tester, "select n from t where n = $1").await.unwrap();
+    let said = "select query from pg_stat_statements s join pg_roles r on r.oid = s.userid \
+                where rolname = 'tester' and toplevel and query !~ '/[*] pg-dashboard [*]/' order by query";
+    let said: Vec<String> = admin.query(said, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    // The first answer of each session, and the statement itself.
+    let others: Vec<&String> = said.iter().filter(|sql| !sql.eq_ignore_ascii_case("select $1")).collect();
+    assert_eq!(others, ["select n from t"], "{said:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -494,6 +528,14 @@ async fn through_pgbouncer_in_transaction_mode_everything_works_and_nothing_is_l
         let report = run(&through, &request).await;
         assert!(report.succeeded > 0, "{report:#?}");
         assert_eq!((report.failed, report.sessions_failed), (0, 0), "{report:#?}\n{}", bouncer.log());
+
+        let locking =
+            LoadRequest { statement: Some("select pg_advisory_lock(7)".to_owned()), ..closed(4, 1.0) };
+        let report = run(&through, &locking).await;
+        assert!(report.succeeded > 0 && report.sessions_failed == 0, "{report:#?}\n{}", bouncer.log());
+        let watching = cluster.client("postgres").await;
+        let locks = "select count(*) from pg_locks where locktype = 'advisory'";
+        assert_eq!(watching.query_one(locks, &[]).await.unwrap().get::<_, i64>(0), 0);
 
         // Every server session that the pool has, as the next client finds it.
         let seen = "select current_setting('statement_timeout') || ' ' || current_setting('lock_timeout') || ' ' \

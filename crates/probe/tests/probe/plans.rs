@@ -84,6 +84,7 @@ async fn who_could_do_harm_is_refused_before_the_statement_is_sent() {
     assert_eq!(refused(plan(&reader, query).await), PlanRefusal::Superuser);
     admin.batch_execute("revoke boss from reader").await.unwrap();
     plan(&reader, query).await.unwrap();
+    plan(&reader, "table orders").await.unwrap();
     // Names of the login's own mislead nobody about what it may do.
     admin
         .batch_execute(
@@ -113,6 +114,7 @@ async fn what_is_no_single_statement_with_a_plan_changes_nothing() {
         "analyze orders",
         "do $$begin end$$",
         "explain analyze select 1",
+        "prepare p as select 1",
         "",
         "-- select",
     ] {
@@ -132,6 +134,8 @@ async fn what_is_no_single_statement_with_a_plan_changes_nothing() {
             "create sequence public.drawn; grant usage on public.drawn to reader;
              create function shop.sly(int) returns int immutable language plpgsql
              as $$begin return nextval('public.drawn'); end$$;
+             create function shop.limited() returns int immutable language sql
+             as $$select 1 / (current_setting('idle_in_transaction_session_timeout') = '5s')::int$$;
              create function shop.slow(int) returns int immutable language plpgsql
              as $$begin perform pg_sleep(60); return 1; end$$;
              create function shop.sly_too(int) returns int immutable language plpgsql
@@ -140,8 +144,10 @@ async fn what_is_no_single_statement_with_a_plan_changes_nothing() {
         .await
         .unwrap();
     assert_eq!(failed(plan(&reader, "select * from orders where id = sly(1)").await), "25006");
+    // Should we be gone, its transaction waits no longer than a statement may take.
+    plan(&reader, "select * from orders where id = limited()").await.unwrap();
     assert_eq!(failed(plan(&reader, "select * from orders where id = sly_too(1)").await), "0A000");
-    let limits = probe::Limits { statement: std::time::Duration::from_millis(200), ..Default::default() };
+    let limits = probe::Limits { statement: std::time::Duration::from_secs(1), ..Default::default() };
     let impatient = Prober::with_limits(limits);
     assert_eq!(failed(impatient.plan(&reader, "select * from orders where id = slow(1)").await), "57014");
     let rows: i64 = admin.query_one("select count(*) from log", &[]).await.unwrap().get(0);
