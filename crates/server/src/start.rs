@@ -33,7 +33,8 @@ use crate::{
 
 /// Requests that run when the signal comes may finish within this time.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
-const BACKGROUND_LIMIT: Duration = Duration::from_millis(500);
+/// Load tests close their sessions meanwhile, and cancel what runs there.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(3);
 /// Threads that still work for a task that was given up: one may be stopping a PostgreSQL that was just starting.
 const LEFTOVER_LIMIT: Duration = Duration::from_secs(2);
 

@@ -9,7 +9,9 @@ use common::{
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use store::{Idempotency, Stored};
 
-use crate::{Permission, Principal, Service, checks, failure, health, patience::within_patience, targets};
+use crate::{
+    Permission, Principal, Service, checks, failure, health, load, patience::within_patience, targets,
+};
 
 /// How often deleted connections whose 30 s are over are purged.
 pub(crate) const PURGE_EVERY: Duration = Duration::from_secs(5);
@@ -89,14 +91,23 @@ pub async fn update(
     who.require(Permission::Change)?;
     check_root_certificate(&input)?;
     let now = service.0.clock.now();
+    let before = get(service, who, id).await?;
     service
         .store()
         .update(id, &input, now, |stored| password_stays_where_it_was(stored, &input))
         .await
         .map_err(failure::from_store)?;
     tracing::info!(%id, "connection changed");
+    let changed = get(service, who, id).await;
+    let may_go_on = changed.as_ref().is_ok_and(|changed| {
+        // Otherwise it was changed by somebody else since it was looked at.
+        changed.version == before.version + 1 && is_same_target(&before, &input)
+    });
+    if !may_go_on {
+        load::revoke(service, id);
+    }
     service.0.held.close(id).await;
-    get(service, who, id).await
+    changed
 }
 
 /// [`update`], and a test of what it has become unless it is paused.
@@ -124,6 +135,7 @@ pub async fn delete(
     who.require(Permission::Change)?;
     service.store().delete(id, version, service.0.clock.now()).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection deleted");
+    load::revoke(service, id);
     service.0.held.close(id).await;
     Ok(())
 }
@@ -157,6 +169,18 @@ fn check_root_certificate(input: &ConnectionInput) -> Result<(), Problem> {
     egress::tls::parse_root_certs(pem)
         .map(drop)
         .map_err(|error| Problem::field("ssl_root_cert", "certificate", error.to_string()))
+}
+
+/// Whether what was allowed of a connection is allowed of what it becomes: no other address, login, encryption, or rule.
+fn is_same_target(before: &Connection, input: &ConnectionInput) -> bool {
+    before.host == input.host
+        && before.port == input.port
+        && before.database_name == input.database_name
+        && before.username == input.username
+        && matches!(input.password, PasswordChange::Keep)
+        && before.ssl_mode == input.ssl_mode
+        && before.ssl_root_cert == input.ssl_root_cert
+        && before.allow_statements == input.allow_statements
 }
 
 /// Otherwise who may edit could send a stored secret to a host of theirs.

@@ -46,6 +46,8 @@ pub(crate) fn no_such_job() -> Problem {
 pub(crate) struct Jobs {
     clock: Clock,
     entries: Arc<Mutex<BTreeMap<String, Entry>>>,
+    /// Cancelled when the dashboard stops: what starts now has stopped already.
+    closing: CancellationToken,
 }
 
 struct Entry {
@@ -101,7 +103,7 @@ impl Progress {
 
 impl Jobs {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, entries: Arc::default() }
+        Self { clock, entries: Arc::default(), closing: CancellationToken::new() }
     }
 
     /// Starts `work`, or answers the job of the same kind about the same connection that is under way: the same work
@@ -110,7 +112,7 @@ impl Jobs {
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let cancel = CancellationToken::new();
+        let cancel = self.closing.child_token();
         let job = {
             let mut entries = self.entries();
             let now = self.clock.now();
@@ -156,6 +158,18 @@ impl Jobs {
             let _ = tokio::time::timeout(limit, over.cancelled()).await;
         }
         self.get(&job.id).unwrap_or(job)
+    }
+
+    /// Asks all jobs to stop, those that start later as well, and waits until they have.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        let all = self.entries();
+        let running = all.values().filter(|entry| !entry.job.state.is_over());
+        let running: Vec<CancellationToken> = running.map(|entry| entry.over.clone()).collect();
+        drop(all);
+        for over in running {
+            over.cancelled().await;
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
@@ -296,6 +310,16 @@ mod tests {
         jobs.cancel(&first.id).unwrap();
         assert_eq!(ended(&jobs, &first.id).await.state, JobState::Cancelled);
         assert!(jobs.running(TEST_ALL).is_none());
+    }
+
+    #[tokio::test]
+    async fn closing_ends_what_runs_and_what_comes_later() {
+        let jobs = Jobs::new(Clock::system());
+        let running = jobs.start(TEST_ALL, until_cancelled);
+        jobs.close().await;
+        assert_eq!(jobs.get(&running.id).unwrap().state, JobState::Cancelled);
+        let late = jobs.start(TEST_ALL, until_cancelled);
+        assert_eq!(ended(&jobs, &late.id).await.state, JobState::Cancelled);
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ use common::{
     units,
 };
 use probe::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Permission, Principal, Service, connections, failure,
@@ -120,27 +122,50 @@ async fn begin(
 ) -> Result<Job, Problem> {
     who.require(Permission::Test)?;
     request.validate().map_err(Problem::validation)?;
-    let connection = connections::get(service, who, id).await?;
-    if let Some(statement) = &request.statement {
-        if !connection.allow_statements {
-            return Err(statements_not_allowed());
-        }
-        let statement = common::text::clean_server_text(statement);
-        tracing::info!(target: "audit", %id, ?who, %statement, "a load test of a statement was asked for");
+    let mut audit = request.statement.as_deref().map(|statement| Audit::of(who, id, statement));
+    let begun = admit(service, who, id, request).await;
+    if let Some(audit) = &mut audit {
+        audit.outcome = match &begun {
+            Ok(Begun { outcome, .. }) => outcome,
+            Err(problem) => problem.code.as_str(),
+        };
     }
-    let loaded = targets::load(service, id).await?;
+    begun.map(|begun| begun.job)
+}
+
+/// A load test that is under way, and how that came.
+struct Begun {
+    job: Job,
+    outcome: &'static str,
+}
+
+async fn admit(
+    service: &Service,
+    who: &Principal,
+    id: ConnectionId,
+    request: LoadRequest,
+) -> Result<Begun, Problem> {
+    let connection = connections::get(service, who, id).await?;
+    if request.statement.is_some() && !connection.allow_statements {
+        return Err(statements_not_allowed());
+    }
     service.0.rate.admit(Some(id))?;
     let server = (connection.host.to_ascii_lowercase(), connection.port);
-    let place = match service.0.loads.take(server, id, &request) {
+    let of = TargetKey { id, version: connection.version };
+    // Before the target is read: whoever changes the connection from here on finds the test, and ends it.
+    let place = match service.0.loads.take(server, &of, &request) {
         Ok(place) => place,
-        Err(Busy { connection_id, job_id, request: same }) => {
-            let running = job_id.and_then(|job_id| service.0.jobs.get(&job_id));
+        Err(there) => {
+            let running = there.job.as_ref().and_then(|(job_id, _)| service.0.jobs.get(job_id));
             return match running {
-                Some(job) if connection_id == id && same == request => Ok(job),
-                _ => Err(busy(connection_id == id)),
+                Some(job) if there.of == of && there.request == request => {
+                    Ok(Begun { job, outcome: "joined" })
+                }
+                _ => Err(busy(there.of.id == id)),
             };
         }
     };
+    let loaded = targets::load_at(service, id, connection.version).await?;
     let admitted = match loaded.target {
         Ok(target) => {
             let asking = async {
@@ -155,20 +180,28 @@ async fn begin(
         }
         Err(error) => Err(error),
     };
-    Ok(launch(service, loaded.key, request, admitted, place))
+    if place.is_revoked() {
+        return Err(targets::changed_meanwhile());
+    }
+    let outcome = if admitted.is_ok() { "started" } else { "unreachable" };
+    let job = launch(service, loaded.key, request, admitted, place).ok_or_else(|| busy(true))?;
+    Ok(Begun { job, outcome })
 }
 
-/// The test as a job; one that could not begin is over at once.
+/// The test as a job; one that could not begin is over at once. `None`: another of the same connection is ending, from
+/// before it was changed; its report would be of another server.
 fn launch(
     service: &Service,
     of: TargetKey,
     request: LoadRequest,
     admitted: Result<(probe::Target, LoadAdmission), TestError>,
     place: Place,
-) -> Job {
+) -> Option<Job> {
     let testing = service.clone();
-    service.0.jobs.start(about(of.id), move |progress, stop| {
-        place.is_of(progress.job_id());
+    let mut launched = false;
+    let job = service.0.jobs.start(about(of.id), |progress, stop| {
+        launched = true;
+        place.is_of(progress.job_id(), &stop);
         async move {
             // Until the report is kept: who finds the server free finds that it can be compared with.
             let _place = place;
@@ -190,7 +223,37 @@ fn launch(
                 Outcome::Done(JobResult::Load(report), message)
             }
         }
-    })
+    });
+    launched.then_some(job)
+}
+
+/// Ends what is under way on a connection that is deleted, or has become another.
+pub(crate) fn revoke(service: &Service, id: ConnectionId) {
+    service.0.loads.revoke(id);
+}
+
+/// Who ran what kind of statement where, and what came of it. Written when this is dropped: also when nobody waits for the
+/// answer any more. The text itself may hold what is in the database.
+struct Audit {
+    actor: &'static str,
+    id: ConnectionId,
+    length: usize,
+    sha256: String,
+    outcome: &'static str,
+}
+
+impl Audit {
+    fn of(who: &Principal, id: ConnectionId, statement: &str) -> Self {
+        let sha256 = format!("{:x}", Sha256::digest(statement));
+        Self { actor: who.name(), id, length: statement.len(), sha256, outcome: "given_up" }
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        let Self { actor, id, length, sha256, outcome } = self;
+        tracing::info!(target: "audit", actor, action = "load.statement", %id, length, %sha256, outcome);
+    }
 }
 
 /// A report in a few words.
@@ -242,7 +305,7 @@ fn refused(refusal: &LoadRefusal, asked: u32) -> Problem {
         }
         LoadRefusal::Role(beyond) => {
             let whose = match beyond {
-                BeyondTheDatabase::Superuser => "a superuser".to_owned(),
+                BeyondTheDatabase::Superuser => "a superuser, or can become one".to_owned(),
                 BeyondTheDatabase::MemberOf(roles) => format!("a member of {roles}"),
             };
             Problem::new(
@@ -265,10 +328,12 @@ type Server = (String, u16);
 /// A test that is under way, or about to be.
 #[derive(Debug, Clone)]
 struct Busy {
-    connection_id: ConnectionId,
+    of: TargetKey,
     request: LoadRequest,
-    /// Once it is a job.
-    job_id: Option<String>,
+    /// Once it is a job: its id, and what stops it.
+    job: Option<(String, CancellationToken)>,
+    /// Its connection was deleted, or has become another.
+    revoked: bool,
 }
 
 /// A server's place for a test. It is free again when this is dropped.
@@ -279,23 +344,39 @@ struct Place {
 }
 
 impl Loads {
-    fn take(&self, server: Server, id: ConnectionId, request: &LoadRequest) -> Result<Place, Busy> {
+    fn take(&self, server: Server, of: &TargetKey, request: &LoadRequest) -> Result<Place, Box<Busy>> {
         let mut servers = locked(&self.0);
         if let Some(busy) = servers.get(&server) {
-            return Err(busy.clone());
+            return Err(Box::new(busy.clone()));
         }
-        let busy = Busy { connection_id: id, request: request.clone(), job_id: None };
+        let busy = Busy { of: of.clone(), request: request.clone(), job: None, revoked: false };
         servers.insert(server.clone(), busy);
         Ok(Place { loads: Arc::clone(&self.0), server })
+    }
+
+    fn revoke(&self, id: ConnectionId) {
+        for busy in locked(&self.0).values_mut().filter(|busy| busy.of.id == id) {
+            busy.revoked = true;
+            if let Some((_, stop)) = &busy.job {
+                stop.cancel();
+            }
+        }
     }
 }
 
 impl Place {
-    /// It has become a job.
-    fn is_of(&self, job_id: &str) {
+    /// It has become a job, which `stop` stops.
+    fn is_of(&self, job_id: &str, stop: &CancellationToken) {
         if let Some(busy) = locked(&self.loads).get_mut(&self.server) {
-            busy.job_id = Some(job_id.to_owned());
+            busy.job = Some((job_id.to_owned(), stop.clone()));
+            if busy.revoked {
+                stop.cancel();
+            }
         }
+    }
+
+    fn is_revoked(&self) -> bool {
+        locked(&self.loads).get(&self.server).is_some_and(|busy| busy.revoked)
     }
 }
 
@@ -317,13 +398,31 @@ mod tests {
     fn a_server_has_one_place() {
         let (loads, request) = (Loads::default(), LoadRequest::default());
         let server = || ("db".to_owned(), 5432);
-        let place = loads.take(server(), ConnectionId(1), &request).unwrap();
-        place.is_of("job");
-        let busy = loads.take(server(), ConnectionId(2), &request).unwrap_err();
-        assert_eq!((busy.connection_id, busy.job_id.as_deref()), (ConnectionId(1), Some("job")));
-        assert!(loads.take(("db".to_owned(), 5433), ConnectionId(2), &request).is_ok());
+        let of = |id| TargetKey { id: ConnectionId(id), version: 1 };
+        let place = loads.take(server(), &of(1), &request).unwrap();
+        place.is_of("job", &CancellationToken::new());
+        let busy = loads.take(server(), &of(2), &request).unwrap_err();
+        assert_eq!((busy.of, busy.job.map(|(id, _)| id).as_deref()), (of(1), Some("job")));
+        assert!(loads.take(("db".to_owned(), 5433), &of(2), &request).is_ok());
         drop(place);
-        assert!(loads.take(server(), ConnectionId(2), &request).is_ok());
+        assert!(loads.take(server(), &of(2), &request).is_ok());
+    }
+
+    #[test]
+    fn what_is_revoked_stops_whether_it_is_a_job_already_or_not() {
+        let (loads, request) = (Loads::default(), LoadRequest::default());
+        let of = |id| TargetKey { id: ConnectionId(id), version: 1 };
+        let place = loads.take(("db".to_owned(), 5432), &of(1), &request).unwrap();
+        let other = loads.take(("db".to_owned(), 5433), &of(2), &request).unwrap();
+        let (early, late, others) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        place.is_of("job", &early);
+        other.is_of("other", &others);
+        loads.revoke(ConnectionId(1));
+        assert!(place.is_revoked() && early.is_cancelled());
+        place.is_of("job", &late);
+        assert!(late.is_cancelled());
+        assert!(!other.is_revoked() && !others.is_cancelled());
     }
 
     #[test]

@@ -67,11 +67,7 @@ pub async fn plan(
             "Run EXPLAIN (GENERIC_PLAN) with the whole text yourself.",
         ));
     }
-    let loaded = targets::load(service, id).await?;
-    if loaded.key.version != connection.version {
-        return Err(Problem::new(ProblemCode::Conflict, "Somebody changed the connection just now.")
-            .with_hint("Look at it again, then repeat this."));
-    }
+    let loaded = targets::load_at(service, id, connection.version).await?;
     let target = match loaded.target {
         Ok(target) => target,
         Err(error) => return Err(not_planned(&error.message, &error.hint)),

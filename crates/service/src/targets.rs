@@ -1,6 +1,6 @@
 //! From a stored connection to something that can be asked.
 
-use common::{ConnectionId, Phase, Problem, TestError, TestErrorKind, TestResult};
+use common::{ConnectionId, Phase, Problem, ProblemCode, TestError, TestErrorKind, TestResult};
 use store::StoredTarget;
 
 use crate::{Service, failure};
@@ -33,6 +33,21 @@ impl Loaded {
 /// The connection `id`, with its password opened.
 pub(crate) async fn load(service: &Service, id: ConnectionId) -> Result<Loaded, Problem> {
     service.store().target(id).await.map(loaded).map_err(failure::from_store)
+}
+
+/// [`load`], as it was at `version`: what was decided by a connection as it was says nothing of what it has become.
+pub(crate) async fn load_at(service: &Service, id: ConnectionId, version: i32) -> Result<Loaded, Problem> {
+    let loaded = load(service, id).await?;
+    still_at(version, &loaded.key).map(|()| loaded)
+}
+
+fn still_at(version: i32, now: &TargetKey) -> Result<(), Problem> {
+    if now.version == version { Ok(()) } else { Err(changed_meanwhile()) }
+}
+
+pub(crate) fn changed_meanwhile() -> Problem {
+    Problem::new(ProblemCode::Conflict, "Somebody changed the connection just now.")
+        .with_hint("Look at it again, then repeat this.")
 }
 
 /// Every connection that is not paused, with its password opened.
@@ -77,4 +92,17 @@ fn unreadable_password() -> TestError {
 /// The result of a test that could not even begin.
 pub(crate) fn not_begun(service: &Service, id: ConnectionId, error: TestError) -> TestResult {
     TestResult::failed(id, service.0.clock.now(), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_allowed_of_one_version_is_not_done_to_another() {
+        let now = TargetKey { id: ConnectionId(1), version: 2 };
+        assert_eq!(still_at(2, &now), Ok(()));
+        let refused = still_at(1, &now).unwrap_err();
+        assert_eq!((refused.code, refused.status), (ProblemCode::Conflict, 409));
+    }
 }

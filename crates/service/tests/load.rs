@@ -3,7 +3,10 @@
 // What cannot be set up ends the test where it stands.
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use common::{
     ConnectionDraft, ConnectionId, ConnectionInput, ProblemCode, RequestSecret, SslMode, TestErrorKind,
@@ -16,6 +19,12 @@ use service::{Clock, KeyRing, Principal, Service, StoreConfig, connections, heal
 use testkit::{
     Cluster, Version,
     pgbouncer::{Bouncer, PoolMode},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
 };
 
 const ADMIN: Principal = Principal::LocalAdmin;
@@ -84,9 +93,71 @@ impl Dashboard {
         tokio::time::timeout(Duration::from_secs(120), looking).await.unwrap()
     }
 
+    /// On what is tested: sessions end a moment after their goodbye.
+    async fn nobody_is_left(&self) {
+        let client = self.cluster.client("postgres").await;
+        let ours = "select count(*) from pg_stat_activity \
+                    where application_name = 'pg-dashboard' and datname = 'shop'";
+        let asking = async { while client.query_one(ours, &[]).await.unwrap().get::<_, i64>(0) > 0 {} };
+        tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap();
+    }
+
     async fn over(&self, id: &str) -> LoadJob {
         self.job(id, |job| job.state.is_over()).await
     }
+}
+
+/// What the audit log says, on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        about.target() == "audit"
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        struct Fields(String);
+        impl Visit for Fields {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!("{field}={value:?} "));
+            }
+        }
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn who_ran_which_statement_is_told_with_what_came_of_it_and_without_its_text() {
+    let dashboard = Dashboard::start().await;
+    let draft = ConnectionDraft { allow_statements: true, ..dashboard.draft("of a superuser") };
+    let id = dashboard.add(draft).await;
+    let log = Log::default();
+    let _logged = tracing::subscriber::set_default(log.clone());
+    let request = LoadRequest { statement: Some("select 'secret'".to_owned()), ..asking(1, 1.0) };
+    dashboard.start_load(id, &request).await.unwrap_err();
+    let lines = log.0.lock().unwrap().clone();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    for part in ["actor=\"local-admin\"", "action=\"load.statement\"", "length=15", "outcome=\"forbidden\""] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    // printf "select 'secret'" | sha256sum
+    assert!(
+        line.contains("sha256=cbf8f128fe7bbf3044e4ab9af994c0e110c2611f84135a8a28b94f0f71ed9cb4"),
+        "{line}"
+    );
+    assert!(!line.contains("secret"), "{line}");
 }
 
 fn asking(connections: u32, duration_s: f64) -> LoadRequest {
@@ -146,6 +217,53 @@ async fn one_test_at_a_time_on_a_server_and_a_cancelled_one_keeps_what_it_measur
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_test_ends_with_its_connection_and_is_not_taken_for_one_of_what_that_became() {
+    let dashboard = Dashboard::start().await;
+    let request = asking(2, 300.0);
+    let id = dashboard.add(dashboard.draft("shop")).await;
+    let service = &dashboard.service;
+    let change = |draft: ConnectionDraft| async move {
+        let input = ConnectionInput { test: false, ..draft.parse().unwrap() };
+        connections::update(service, &ADMIN, id, input).await.unwrap()
+    };
+    let job = dashboard.start_load(id, &request).await.unwrap();
+    dashboard.job(&job.id, |job| job.report_so_far.is_some()).await;
+    // Another name changes nothing of it; but it was begun on another version.
+    let kept = ConnectionDraft { password: RequestSecret::default(), ..dashboard.draft("renamed") };
+    change(kept).await;
+    assert!(!load::job(&dashboard.service, &ADMIN, &job.id).await.unwrap().state.is_over());
+    let busy = dashboard.start_load(id, &request).await.unwrap_err();
+    assert_eq!((busy.code, busy.status), (ProblemCode::Busy, 409), "{busy}");
+    let nobody = testkit::faulty::refused_port();
+    change(ConnectionDraft { port: nobody.port().to_string(), ..dashboard.draft("moved") }).await;
+    // At once: the test of the old server may be ending still, and is nobody's answer.
+    match dashboard.start_load(id, &request).await {
+        Ok(other) => assert_ne!(other.id, job.id),
+        Err(busy) => assert_eq!((busy.code, busy.status), (ProblemCode::Busy, 409), "{busy}"),
+    }
+    assert_eq!(dashboard.over(&job.id).await.state, JobState::Cancelled);
+
+    let gone = dashboard.add(dashboard.draft("gone")).await;
+    let job = dashboard.start_load(gone, &request).await.unwrap();
+    connections::delete(&dashboard.service, &ADMIN, gone, None).await.unwrap();
+    assert_eq!(dashboard.over(&job.id).await.state, JobState::Cancelled);
+    dashboard.nobody_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_dashboard_stops_its_load_tests_have_ended() {
+    let dashboard = Dashboard::start().await;
+    let id = dashboard.add(dashboard.draft("shop")).await;
+    let job = dashboard.start_load(id, &asking(2, 300.0)).await.unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    dashboard.service.run_background(stop).await;
+    let over = load::job(&dashboard.service, &ADMIN, &job.id).await.unwrap();
+    assert_eq!(over.state, JobState::Cancelled);
+    dashboard.nobody_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_not_be_run_is_refused_before_it_is_a_job() {
     let dashboard = Dashboard::start().await;
     let id = dashboard.add(dashboard.draft("shop")).await;
@@ -177,6 +295,8 @@ async fn what_may_not_be_run_is_refused_before_it_is_a_job() {
             ..allowing
         })
         .await;
+    let no_plan = dashboard.start_load(tester, &statement("prepare transaction 'x'")).await.unwrap_err();
+    assert_eq!((no_plan.status, no_plan.fields[0].code.as_str()), (422, "no_plan"), "{no_plan}");
     let two = dashboard.start_load(tester, &statement("select 1; select 2")).await.unwrap_err();
     assert_eq!((two.status, two.fields[0].field.as_str()), (422, "statement"), "{two}");
     let job = dashboard.start_load(tester, &statement("select 2")).await.unwrap();
