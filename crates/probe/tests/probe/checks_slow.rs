@@ -565,7 +565,7 @@ async fn sizes_name_what_is_largest_and_names_are_cleaned() {
 
 #[tokio::test]
 async fn a_table_that_is_locked_holds_up_no_check() {
-    let (cluster, admin) = quiet(Version::V18).await;
+    let (cluster, _admin) = quiet(Version::V18).await;
     open_shop(&cluster).await;
     let holder = cluster.client("postgres").await;
     run(&holder, "begin; lock table orders in access exclusive mode").await;

@@ -2,6 +2,9 @@
 //! mode). What is wrong with a server, as much as fits on one at a time, is found by whoever may see it, and who may not
 //! is told why and what lets them; a healthy server and its standby give no finding.
 
+// What was found by whom is shown with `--no-capture`.
+#![allow(clippy::print_stdout)]
+
 mod expected;
 pub(crate) mod healthy;
 mod sick;
