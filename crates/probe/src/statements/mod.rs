@@ -58,10 +58,10 @@ pub struct StatementsReading {
 }
 
 /// The messages that a snapshot takes; none where it cannot be taken.
-pub(crate) fn queries(known: &Known) -> Vec<String> {
+pub(crate) fn queries(known: &Known, before: Option<&StatementsBefore>) -> Vec<String> {
     match &known.extension {
         Some(Extension { place: Some((version, schema)), most, .. }) if !known.sees_only_itself() => {
-            snapshot::queries(*version, schema, *most).into()
+            snapshot::queries(*version, schema, *most, before.map(|before| &before.snapshot)).into()
         }
         _ => Vec::new(),
     }
@@ -87,7 +87,7 @@ pub(crate) fn snapshot(
         .map(|answer| answer.map_err(|error| why(error, known, ended)))
         .collect::<Result<_, _>>()?;
     let answers: [Answer; 3] = answers.try_into().map_err(|_| Reason::new(Reason::NOT_COLLECTED))?;
-    let snapshot = Snapshot::from_answers(&answers, version, known, taken_at).ok_or_else(|| {
+    let snapshot = Snapshot::from_answers(&answers, (version, extension.most), known, taken_at).ok_or_else(|| {
         Reason::new("the counters were reset while they were read, or the answer is not what was asked for")
     })?;
     Ok((snapshot, schema))

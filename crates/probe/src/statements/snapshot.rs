@@ -39,16 +39,20 @@ const ABOUT_1_9: &str = about!(
     "i.dealloc as dealloc, extract(epoch from i.stats_reset)::float8 as reset_s, null as full
   from {schema}.pg_stat_statements_info() i"
 );
+const ABOUT_OLD: &str = about!("null as dealloc, null as reset_s, null as full");
 /// Before 1.9 the extension does not say how often it threw entries out. It does so when it is full, 5 % of them at a
-/// time and ten at least; entries that are being made are not counted here.
-const ABOUT_OLD: &str = about!(
+/// time and ten at least; entries that are being made are not counted here. Counting them takes as long as reading half of
+/// them: only after the counters, and only where our database's alone do not fill it.
+const FULL_OLD: &str = about!(
     "null as dealloc, null as reset_s,
        (select count(*) from {schema}.pg_stat_statements(false))
          >= 0.85 * current_setting('pg_stat_statements.max')::int as full"
 );
+/// The same as [`FULL_OLD`] says.
+const FULL: f64 = 0.85;
 
 /// The counters, by what differs between versions of the extension. `queryid` is null of what others ran and we may
-/// not see.
+/// not see. Null stands for 0 where most have a 0: a tenth of the server's time for it is saved.
 macro_rules! counters {
     (time: $time:literal, toplevel: $toplevel:literal, wal: $wal:literal, since: $since:literal) => {
         concat!(
@@ -62,8 +66,8 @@ macro_rules! counters {
             $time,
             " as ma, s.stddev_",
             $time,
-            " as d, s.rows as r, s.shared_blks_hit as h, s.shared_blks_read as b,
-       s.temp_blks_read + s.temp_blks_written as f, ",
+            " as d, s.rows as r, s.shared_blks_hit as h, nullif(s.shared_blks_read, 0) as b,
+       nullif(s.temp_blks_read + s.temp_blks_written, 0) as f, ",
             $wal,
             " as w, ",
             $since,
@@ -77,29 +81,40 @@ macro_rules! counters {
 }
 
 /// 1.11 and later (PostgreSQL 17): since when, for each entry.
-const COUNTERS_1_11: &str = counters!(time: "exec_time", toplevel: "s.toplevel", wal: "s.wal_bytes",
+const COUNTERS_1_11: &str = counters!(time: "exec_time", toplevel: "s.toplevel", wal: "nullif(s.wal_bytes, 0)",
     since: "date_part('epoch', s.stats_since)");
 /// 1.9 and 1.10 (14 to 16): whether a client or a function sent it.
 const COUNTERS_1_9: &str =
-    counters!(time: "exec_time", toplevel: "s.toplevel", wal: "s.wal_bytes", since: "null");
+    counters!(time: "exec_time", toplevel: "s.toplevel", wal: "nullif(s.wal_bytes, 0)", since: "null");
 /// 1.8 (13): planning and execution apart, WAL.
-const COUNTERS_1_8: &str = counters!(time: "exec_time", toplevel: "true", wal: "s.wal_bytes", since: "null");
+const COUNTERS_1_8: &str = counters!(time: "exec_time", toplevel: "true", wal: "nullif(s.wal_bytes, 0)", since: "null");
 /// Older, where the extension was never updated (`ALTER EXTENSION … UPDATE`).
 const COUNTERS_OLD: &str = counters!(time: "time", toplevel: "true", wal: "null", since: "null");
 
-/// The three messages of a snapshot. `schema` is the server's word, quoted whatever it holds.
-pub(super) fn queries(version: Version, schema: &str, most: Option<i64>) -> [String; 3] {
+/// The three messages of a snapshot. `schema` is the server's word, quoted whatever it holds. `before` is the snapshot
+/// before, if there is one.
+pub(super) fn queries(
+    version: Version,
+    schema: &str,
+    most: Option<i64>,
+    before: Option<&Snapshot>,
+) -> [String; 3] {
     let counters = match version {
         version if version < Version(1, 8) => COUNTERS_OLD,
         version if version < Version(1, 9) => COUNTERS_1_8,
         version if version < Version(1, 11) => COUNTERS_1_9,
         _ => COUNTERS_1_11,
     };
-    let about = if version < Version(1, 9) { ABOUT_OLD } else { ABOUT_1_9 };
+    let filled = before.is_some_and(|before| before.fills(most));
+    let (about, after) = match version < Version(1, 9) {
+        true if filled => (ABOUT_OLD, ABOUT_OLD),
+        true => (ABOUT_OLD, FULL_OLD),
+        false => (ABOUT_1_9, ABOUT_1_9),
+    };
     let fits = most.is_some_and(|most| (0..MOST_ENTRIES as i64).contains(&most));
     let counters = format!("{counters}{}", if fits { "" } else { MOST_TIME });
     let schema = sql::identifier(schema);
-    [about, counters.as_str(), about].map(|query| query.replace("{schema}", &schema))
+    [about, counters.as_str(), after].map(|query| query.replace("{schema}", &schema))
 }
 
 /// Since when the server counts, as it says itself.
@@ -208,10 +223,11 @@ impl From<Entry> for Kept {
 
 impl Entry {
     /// `None` of what no server counts: a hostile one may send anything.
-    fn from_row(row: Row<'_>, block_size: i64) -> Option<Self> {
+    fn from_row(row: Row<'_>, version: Version, block_size: i64) -> Option<Self> {
         let count = |column| row.number::<i64>(column).filter(|count| (0..=MOST).contains(count));
+        let or_zero = |column| if row.text(column).is_some() { count(column) } else { Some(0) };
         let ms = |column| row.finite(column).filter(|ms| (0.0..1e15).contains(ms));
-        let bytes = |column| count(column).map(|blocks| blocks.saturating_mul(block_size).min(MOST));
+        let bytes = |blocks: i64| blocks.saturating_mul(block_size).min(MOST);
         Some(Self {
             user_oid: row.number("u")?,
             query_id: row.number("q")?,
@@ -222,10 +238,10 @@ impl Entry {
             max_ms: ms("ma")?,
             stddev_ms: ms("d")?,
             rows: count("r")?,
-            hit_bytes: bytes("h")?,
-            read_bytes: bytes("b")?,
-            temp_bytes: bytes("f")?,
-            wal_bytes: count("w"),
+            hit_bytes: count("h").map(bytes)?,
+            read_bytes: or_zero("b").map(bytes)?,
+            temp_bytes: or_zero("f").map(bytes)?,
+            wal_bytes: if version < Version(1, 8) { None } else { or_zero("w") },
             since_s: row.finite("e"),
         })
     }
@@ -269,7 +285,7 @@ impl Snapshot {
     /// were read.
     pub(super) fn from_answers(
         answers: &[Answer; 3],
-        version: Version,
+        (version, most): (Version, Option<i64>),
         known: &Known,
         taken_at: DateTime<Utc>,
     ) -> Option<Self> {
@@ -283,13 +299,22 @@ impl Snapshot {
         let mut entries: Vec<Entry> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for row in counters.rows().take(MOST_ENTRIES) {
-            let Some(entry) = Entry::from_row(row, block_size) else { continue };
+            let Some(entry) = Entry::from_row(row, version, block_size) else { continue };
             if seen.insert((entry.user_oid, entry.query_id, entry.toplevel)) {
                 entries.push(entry);
             }
         }
         let partial = counters.rows().nth(MOST_ENTRIES - 1).is_some();
-        Some(Self { taken_at, version, about, partial, entries })
+        let mut snapshot = Self { taken_at, version, about, partial, entries };
+        if version < Version(1, 9) && snapshot.fills(most) {
+            snapshot.about.full = Some(true);
+        }
+        Some(snapshot)
+    }
+
+    /// Whether what our database has of them is enough for the server to throw entries out, when it keeps `most`.
+    fn fills(&self, most: Option<i64>) -> bool {
+        most.is_some_and(|most| most > 0 && self.entries.len() as f64 >= FULL * most as f64)
     }
 
     /// Before 1.9 of the extension, what functions sent is not told from what clients sent.
@@ -324,28 +349,56 @@ mod tests {
 
     #[test]
     fn the_queries_go_by_the_version_of_the_extension() {
-        let of = |minor| queries(Version(1, minor), "public", Some(5000));
+        let of = |minor| queries(Version(1, minor), "public", Some(5000), None);
         assert!(of(7)[1].contains("s.total_time as t") && of(7)[1].contains("null as w"));
         assert!(of(8)[1].contains("s.total_exec_time as t") && !of(8)[0].contains("_info"));
         assert!(
             of(10)[0].contains("\"public\".pg_stat_statements_info()") && of(10)[1].contains("null as e")
         );
         assert!(
-            of(12)[1].contains("stats_since") && queries(Version(2, 0), "x", None)[1].contains("stats_since")
+            of(12)[1].contains("stats_since") && queries(Version(2, 0), "x", None, None)[1].contains("stats_since")
         );
     }
 
     #[test]
     fn only_where_more_may_be_kept_than_is_read_are_they_sorted() {
         let sorts =
-            |most| queries(Version(1, 12), "public", most)[1].ends_with("order by t desc limit 10000");
+            |most| queries(Version(1, 12), "public", most, None)[1].ends_with("order by t desc limit 10000");
         assert!(!sorts(Some(5000)));
         assert!(sorts(Some(10_000)) && sorts(None) && sorts(Some(-1)));
     }
 
     #[test]
+    fn how_full_it_is_is_counted_once_and_only_where_our_own_entries_do_not_say() {
+        let counts = |version, before: Option<&Snapshot>| {
+            let [before, _, after] = queries(version, "public", Some(10), before);
+            [before, after].map(|query| query.contains("count(*)"))
+        };
+        let entry: Entry = serde_json::from_str("[10,-7,true,3,1.5,0.1,1.2,0.25,4,5,6,7,null,1.5]").unwrap();
+        let snapshot = |entries: usize| Snapshot {
+            taken_at: DateTime::UNIX_EPOCH,
+            version: Version(1, 8),
+            about: About {
+                user_oid: 10,
+                database_oid: 5,
+                now_s: 0.0,
+                dealloc: None,
+                reset_s: None,
+                full: None,
+            },
+            partial: false,
+            entries: vec![entry.clone(); entries],
+        };
+        assert_eq!(counts(Version(1, 8), None), [false, true]);
+        assert_eq!(counts(Version(1, 8), Some(&snapshot(8))), [false, true]);
+        assert_eq!(counts(Version(1, 8), Some(&snapshot(9))), [false, false]);
+        assert_eq!(counts(Version(1, 9), None), [false, false]);
+        assert!(!snapshot(9).fills(None) && !snapshot(0).fills(Some(0)));
+    }
+
+    #[test]
     fn no_schema_breaks_out_of_its_quotes() {
-        let [_, counters, _] = queries(Version(1, 12), "x\".f(); drop table t; --", None);
+        let [_, counters, _] = queries(Version(1, 12), "x\".f(); drop table t; --", None, None);
         assert!(counters.contains("from \"x\"\".f(); drop table t; --\".pg_stat_statements(false)"));
     }
 
