@@ -163,10 +163,11 @@ impl Jobs {
     /// Asks all jobs to stop, those that start later as well, and waits until they have.
     pub(crate) async fn close(&self) {
         self.closing.cancel();
-        let all = self.entries();
-        let running = all.values().filter(|entry| !entry.job.state.is_over());
-        let running: Vec<CancellationToken> = running.map(|entry| entry.over.clone()).collect();
-        drop(all);
+        let running: Vec<CancellationToken> = {
+            let all = self.entries();
+            let running = all.values().filter(|entry| !entry.job.state.is_over());
+            running.map(|entry| entry.over.clone()).collect()
+        };
         for over in running {
             over.cancelled().await;
         }
