@@ -87,7 +87,8 @@ pub(crate) fn snapshot(
         .map(|answer| answer.map_err(|error| why(error, known, ended)))
         .collect::<Result<_, _>>()?;
     let answers: [Answer; 3] = answers.try_into().map_err(|_| Reason::new(Reason::NOT_COLLECTED))?;
-    let snapshot = Snapshot::from_answers(&answers, (version, extension.most), known, taken_at).ok_or_else(|| {
+    let snapshot = Snapshot::from_answers(&answers, (version, extension.most), known, taken_at);
+    let snapshot = snapshot.ok_or_else(|| {
         Reason::new("the counters were reset while they were read, or the answer is not what was asked for")
     })?;
     Ok((snapshot, schema))

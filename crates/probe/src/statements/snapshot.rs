@@ -87,7 +87,8 @@ const COUNTERS_1_11: &str = counters!(time: "exec_time", toplevel: "s.toplevel",
 const COUNTERS_1_9: &str =
     counters!(time: "exec_time", toplevel: "s.toplevel", wal: "nullif(s.wal_bytes, 0)", since: "null");
 /// 1.8 (13): planning and execution apart, WAL.
-const COUNTERS_1_8: &str = counters!(time: "exec_time", toplevel: "true", wal: "nullif(s.wal_bytes, 0)", since: "null");
+const COUNTERS_1_8: &str =
+    counters!(time: "exec_time", toplevel: "true", wal: "nullif(s.wal_bytes, 0)", since: "null");
 /// Older, where the extension was never updated (`ALTER EXTENSION … UPDATE`).
 const COUNTERS_OLD: &str = counters!(time: "time", toplevel: "true", wal: "null", since: "null");
 
@@ -356,7 +357,8 @@ mod tests {
             of(10)[0].contains("\"public\".pg_stat_statements_info()") && of(10)[1].contains("null as e")
         );
         assert!(
-            of(12)[1].contains("stats_since") && queries(Version(2, 0), "x", None, None)[1].contains("stats_since")
+            of(12)[1].contains("stats_since")
+                && queries(Version(2, 0), "x", None, None)[1].contains("stats_since")
         );
     }
 
