@@ -186,7 +186,8 @@ mod tests {
         for _ in 0..50 {
             let mut sum = Sum::new(&target, &request, admitted, 1);
             let (tell, mut told) = mpsc::unbounded_channel();
-            tell.send(FromLane::Seconds { lane: 0, complete: u32::MAX, seconds: Vec::new() }).unwrap_or_default();
+            tell.send(FromLane::Seconds { lane: 0, complete: u32::MAX, seconds: Vec::new() })
+                .unwrap_or_default();
             drop(tell);
             let stop = CancellationToken::new();
             stop.cancel();

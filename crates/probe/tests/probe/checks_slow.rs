@@ -496,7 +496,11 @@ async fn a_foreign_key_without_an_index_is_found_when_rows_are_deleted_where_it_
         let both = check(&measured(&direct).await, "foreign-keys-without-index").clone();
         assert_eq!(both.value, Some(1.0), "of one column where another is there is not enough: {both:#?}");
         run(&admin, "drop index orders_some").await;
-        run(&admin, "create index orders_some on orders (\"customer \"\"id\") where \"customer \"\"id\" is not null").await;
+        run(
+            &admin,
+            "create index orders_some on orders (\"customer \"\"id\") where \"customer \"\"id\" is not null",
+        )
+        .await;
         assert_eq!(check(&measured(&direct).await, "foreign-keys-without-index").status, CheckStatus::Ok);
         run(&admin, "drop index orders_some").await;
         run(&admin, &found.fix_sql.unwrap()).await;
