@@ -9,10 +9,13 @@ use common::{ConnectionId, SslMode};
 use probe::Target;
 use testkit::Cluster;
 
+/// Measures one thing, prints it, and answers whether its numbers were reached.
+type Part = fn() -> bool;
+
 /// Runs the parts that are asked for, and answers whether every number was reached.
 pub(crate) fn run(parts: &[String]) -> bool {
     let wanted = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()));
-    let all: [(&str, fn() -> bool); 4] = [
+    let all: [(&str, Part); 4] = [
         ("select-1", select_1::run),
         ("connect", connect::run),
         ("health", health::run),

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn readings_have_units_that_people_write() {
-        assert_eq!(reading(132_125.0, "bytes_per_s"), "132 kB/s");
+        assert_eq!(reading(132_125.0, "bytes_per_s"), "129 kB/s");
         assert_eq!(reading(0.0, "per_h"), "0/h");
         assert_eq!(reading(0.5, "ratio"), "50.0 %");
     }

@@ -3,7 +3,7 @@
 use common::{
     ConnectionId,
     health::{Check, CheckStatus},
-    setup::{Setup, SetupCause, SetupItem},
+    setup::{Setup, SetupItem},
 };
 use leptos::prelude::*;
 
@@ -138,7 +138,7 @@ fn others(setup: &Setup, checks: &[Check]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use common::{ConnectionId, Reason, Unavailable};
+    use common::{ConnectionId, Reason, Unavailable, setup::SetupCause};
 
     use super::*;
 
