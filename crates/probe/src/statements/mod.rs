@@ -111,13 +111,13 @@ pub(crate) async fn read(
     let mut by_time: Vec<&Entry> =
         snapshot.entries.iter().filter(|entry| !is_own(&snapshot.key(entry))).collect();
     by_time.sort_by(|one, other| other.total_ms.total_cmp(&one.total_ms));
-    // Some turn out to be ours.
-    let shown = by_time.iter().take(4 * TOP).map(|entry| snapshot.key(entry));
+    // Many turn out to be ours: on an idle server nearly all are.
+    let shown = by_time.iter().take(texts::MOST_TEXTS).map(|entry| snapshot.key(entry));
     let mut wanted: Vec<StatementKey> = shown.collect();
     wanted.extend(interval.statements.iter().map(|(key, _)| *key));
     wanted.retain(|key| texts_known(key).is_none());
 
-    let (mut found, mut ended) = (Vec::new(), None);
+    let (mut found, mut ended, mut were_told) = (Vec::new(), None, true);
     if let Some((query, asked)) = texts::query(&snapshot, &schema, &wanted) {
         let answer = transaction::read(session, &[&query], deadline).await.into_iter().next();
         match answer.unwrap_or(Ok(Answer::empty())) {
@@ -125,14 +125,18 @@ pub(crate) async fn read(
             // The counters stand without them; the next reading asks again.
             Err(error) => {
                 let _why = reason(error, known.user(), &mut ended);
+                were_told = false;
             }
         }
     }
     let texts: HashMap<StatementKey, &StatementText> = found.iter().map(|text| (text.key, text)).collect();
     let is_own = |key: &StatementKey| texts.get(key).is_some_and(|text| text.own);
     interval.statements.retain(|(key, _)| !is_own(key));
+    // Nobody can say whose a statement without a text is; where none could be read, the counters stand alone.
+    let has_text = |key: &StatementKey| texts.contains_key(key) || texts_known(key).is_some();
+    let is_shown = |key: &StatementKey| !is_own(key) && (has_text(key) || !were_told);
     let shown: Vec<&Entry> =
-        by_time.into_iter().filter(|entry| !is_own(&snapshot.key(entry))).take(TOP).collect();
+        by_time.into_iter().filter(|entry| is_shown(&snapshot.key(entry))).take(TOP).collect();
     let whole_ms: f64 = snapshot.entries.iter().map(|entry| entry.total_ms).sum();
     let statements = Statements {
         available: true,

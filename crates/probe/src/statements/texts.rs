@@ -18,7 +18,7 @@ use crate::{
 const MOST_CHARACTERS: usize = 2000;
 
 /// Texts that one reading asks for; the rest is asked for by the next ones.
-const MOST_TEXTS: usize = 200;
+pub(super) const MOST_TEXTS: usize = 200;
 
 /// A join, because servers up to 13 look through an array for each of thousands of entries.
 const TEXTS: &str = "\

@@ -86,7 +86,11 @@ fn Found(statements: Statements) -> impl IntoView {
 /// One statement on one line; opened, all of it and what fits nowhere else.
 #[component]
 fn Row(statement: Statement) -> impl IntoView {
-    let one_line = common::text::clean(&statement.query, 300);
+    // Where the texts could not be read, the counters stand alone.
+    let one_line = match common::text::clean(&statement.query, 300) {
+        text if text.is_empty() => "Its text could not be read".to_owned(),
+        text => text,
+    };
     let share = statement.share_ratio.map(|share| {
         view! {
             <span class="row num"><Bar parts=vec![(share, "bar__active")]/>{format!("{} %", units::percent(share))}</span>
