@@ -25,19 +25,17 @@ pub(super) const CHECK: Check = Check {
     why: "A slot keeps the log until its reader has it. When the reader does not come back, the disk fills up and the \
           server stops.",
     docs_url: "https://www.postgresql.org/docs/current/view-pg-replication-slots.html",
-    ask: |known| match (known.is_standby(), known.major()) {
-        (false, ..17) => Ask::sql(SQL_16),
-        (false, _) => Ask::sql(SQL),
-        (true, ..17) => Ask::sql(SQL_STANDBY_16),
-        (true, _) => Ask::sql(SQL_STANDBY),
-    },
+    ask: |known| Ask::sql(if known.major() < 17 { SQL_16 } else { SQL }),
     judge,
 };
 
 /// A slot that is kept in step with the primary's (`synced`) has no reader until the failover.
 const SQL: &str = "\
 select slot_name, slot_type, plugin, database, active, wal_status, safe_wal_size,
-       pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) as kept_bytes,
+       pg_wal_lsn_diff(
+         case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
+         restart_lsn
+       ) as kept_bytes,
        greatest(age(xmin), age(catalog_xmin)) as kept_xids,
        extract(epoch from clock_timestamp() - inactive_since)::float8 as inactive_s,
        invalidation_reason,
@@ -51,32 +49,10 @@ select slot_name, slot_type, plugin, database, active, wal_status, safe_wal_size
 /// Up to version 16.
 const SQL_16: &str = "\
 select slot_name, slot_type, plugin, database, active, wal_status, safe_wal_size,
-       pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) as kept_bytes,
-       greatest(age(xmin), age(catalog_xmin)) as kept_xids,
-       null::float8 as inactive_s,
-       null::text as invalidation_reason,
-       current_setting('max_slot_wal_keep_size') = '-1' as unlimited
-  from pg_replication_slots
- where not temporary
- order by kept_bytes desc nulls last
- limit 50";
-
-const SQL_STANDBY: &str = "\
-select slot_name, slot_type, plugin, database, active, wal_status, safe_wal_size,
-       pg_wal_lsn_diff(pg_last_wal_replay_lsn(), restart_lsn) as kept_bytes,
-       greatest(age(xmin), age(catalog_xmin)) as kept_xids,
-       extract(epoch from clock_timestamp() - inactive_since)::float8 as inactive_s,
-       invalidation_reason,
-       current_setting('max_slot_wal_keep_size') = '-1' as unlimited
-  from pg_replication_slots
- where not temporary
-   and not synced
- order by kept_bytes desc nulls last
- limit 50";
-
-const SQL_STANDBY_16: &str = "\
-select slot_name, slot_type, plugin, database, active, wal_status, safe_wal_size,
-       pg_wal_lsn_diff(pg_last_wal_replay_lsn(), restart_lsn) as kept_bytes,
+       pg_wal_lsn_diff(
+         case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
+         restart_lsn
+       ) as kept_bytes,
        greatest(age(xmin), age(catalog_xmin)) as kept_xids,
        null::float8 as inactive_s,
        null::text as invalidation_reason,
