@@ -1,5 +1,7 @@
 //! What the page of statements asks.
 
+#[cfg(feature = "ssr")]
+use common::ProblemCode;
 use common::{
     ConnectionId,
     statements::{StatementPlan, StatementsPage, StatementsQuery},
@@ -17,8 +19,14 @@ use crate::wire::PostJson as Json;
 pub async fn statements(query: StatementsQuery) -> Result<StatementsPage, RpcError> {
     let (service, principal) = caller()?;
     for id in &query.connection_ids {
-        // What keeps it from being read is told by the list.
-        let _reading = service::health::read(&service, &principal, *id, false).await;
+        let reading = service::health::read(&service, &principal, *id, false).await;
+        // The list would call it a wrong field, and the page is that of a connection that is not there. What else keeps
+        // it from being read is told by the list.
+        if let Err(problem) = reading
+            && problem.code == ProblemCode::NotFound
+        {
+            return Err(answer(problem));
+        }
     }
     service::statements::list(&service, &principal, query).await.map_err(answer)
 }
