@@ -212,6 +212,17 @@ pub(super) async fn test(
     answer(page, tested, Place::Connection(id), Place::Connection(id)).await
 }
 
+/// What a page carries of an answer that is kept nowhere, or of why there is none.
+fn carried<T>(answer: Result<T, Problem>, shown: impl FnOnce(T) -> FormOutcome) -> (FormOutcome, StatusCode) {
+    match answer {
+        Ok(answer) => (shown(answer), StatusCode::OK),
+        Err(problem) => {
+            let status = status_of(&problem);
+            (FormOutcome::refused(ConnectionDraft::default(), problem), status)
+        }
+    }
+}
+
 /// A latency test is not kept: its page carries it.
 pub(super) async fn latency(
     State(service): State<Service>,
@@ -228,13 +239,8 @@ pub(super) async fn latency(
             Err(Problem::field("rounds", "type", rule))
         }
     };
-    let (outcome, status) = match measured {
-        Ok(latency) => (FormOutcome { latency: Some(latency), ..FormOutcome::default() }, StatusCode::OK),
-        Err(problem) => {
-            let status = status_of(&problem);
-            (FormOutcome::refused(ConnectionDraft::default(), problem), status)
-        }
-    };
+    let (outcome, status) =
+        carried(measured, |latency| FormOutcome { latency: Some(latency), ..FormOutcome::default() });
     let outcome = FormOutcome { rounds: typed.map(|typed| text::clean(typed, LONGEST_ROUNDS)), ..outcome };
     page.render(&Place::Connection(id).uri(), Some(outcome), status).await
 }
@@ -305,13 +311,8 @@ pub(super) async fn plan(
         if typed.bytes().all(|byte| byte.is_ascii_alphanumeric()) { typed.to_owned() } else { String::new() }
     };
     let address = format!("/connections/{id}/queries?order_by={}&range={}", word("order_by"), word("range"));
-    let (outcome, status) = match planned {
-        Ok(plan) => (FormOutcome { plan: Some(plan), ..FormOutcome::default() }, StatusCode::OK),
-        Err(problem) => {
-            let status = status_of(&problem);
-            (FormOutcome::refused(ConnectionDraft::default(), problem), status)
-        }
-    };
+    let (outcome, status) =
+        carried(planned, |plan| FormOutcome { plan: Some(plan), ..FormOutcome::default() });
     page.render(&address.parse().unwrap_or_default(), Some(outcome), status).await
 }
 
