@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -58,6 +58,8 @@ const SETTINGS: [(&str, &str); 12] = [
 pub struct Embedded {
     running: Arc<Running>,
     stopping: Arc<AtomicBool>,
+    /// That it ended by itself was said.
+    reported: Arc<Once>,
     password: SecretString,
     // last: the folder is free when the server is gone
     place: Place,
@@ -114,9 +116,12 @@ impl Embedded {
         self.running.log()
     }
 
-    /// Waits until the server has ended by itself, and says how; never while it runs.
+    /// Waits until the server has ended by itself, and says how; never while it runs. By then the log has its last
+    /// words: whoever stops the process for it would otherwise be faster than what reports it.
     pub async fn ended(&self) -> String {
-        self.running.wait().await
+        let how = self.running.wait().await;
+        report(&self.reported, &self.running, &how);
+        how
     }
 
     /// Starts a server that has ended by itself again, where it was: on the same data and port, so that
@@ -157,6 +162,7 @@ impl Embedded {
         let port = self.running.port();
         stop_orphan(&self.place.data)?;
         self.running = Arc::new(launch(&self.place, abandoned)?);
+        self.reported = Arc::new(Once::new());
         if self.running.port() == port {
             return Ok(self);
         }
@@ -165,14 +171,22 @@ impl Embedded {
 
     fn report_an_unexpected_end(&self) {
         let (running, stopping) = (Arc::clone(&self.running), Arc::clone(&self.stopping));
+        let reported = Arc::clone(&self.reported);
         tokio::spawn(async move {
             let how = running.wait().await;
             if !stopping.load(Ordering::SeqCst) {
-                let log = running.log();
-                tracing::error!(how, log = %log.display(), last_lines = last_lines(log, 0), "the embedded PostgreSQL has ended by itself");
+                report(&reported, &running, &how);
             }
         });
     }
+}
+
+/// Says once how the server ended; whoever comes second waits until that is said.
+fn report(reported: &Once, running: &Running, how: &str) {
+    reported.call_once(|| {
+        let log = running.log();
+        tracing::error!(how, log = %log.display(), last_lines = last_lines(log, 0), "the embedded PostgreSQL has ended by itself");
+    });
 }
 
 /// Asks ever more sternly. `false`: it still runs. Blocks.
@@ -240,7 +254,7 @@ fn start(folder: &Path, search: Search, abandoned: &AtomicBool) -> Result<Embedd
     write_hba(&data, HBA, &account)?;
     let place = Place { folder, data, secrets, binaries, account, _owner: owner };
     let running = Arc::new(launch(&place, abandoned)?);
-    Ok(Embedded { running, stopping: Arc::default(), password, place })
+    Ok(Embedded { running, stopping: Arc::default(), reported: Arc::new(Once::new()), password, place })
 }
 
 /// Ours alone; but PostgreSQL's user, where that is another, must be able to pass through to its own folder.
