@@ -10,7 +10,10 @@
 pub mod connection;
 pub mod database;
 pub mod draft;
+pub mod event;
 pub mod health;
+pub mod histogram;
+pub mod history;
 pub mod ids;
 pub mod job;
 pub mod list;
