@@ -25,8 +25,10 @@ pub use connections::{change::Stored, idempotency::Idempotency, standings::Stand
 pub use error::{ConnectError, StoreError, UrlError};
 pub use history::{
     changes::ChangeFilter,
+    charts::{ChartRange, ChartSource},
     maintenance::Maintenance,
     measurement::{Measured, MeasuredHealth, Measurement},
+    recent::{Before, RecentChecks},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };
