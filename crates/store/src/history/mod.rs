@@ -7,6 +7,7 @@ mod finding_list;
 mod json;
 mod latest;
 mod loads;
+pub(crate) mod measurement;
 mod percentiles;
 mod record_health;
 mod record_test;
