@@ -1,29 +1,29 @@
-//! One measurement on its way into the history: what waits in the spool, and what a batch is made of.
+//! What is measured, as it goes through the spool and into the database.
 
 use common::{ConnectionId, Health, TestResult};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Store, StoreError};
-
-/// What was measured of a connection.
+/// One measurement of one connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Of the connection that was asked.
+    /// The version of the connection that was asked.
     pub version: i32,
     pub of: Measured,
 }
 
+/// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Measured {
     Test(Box<TestResult>),
     Health(Box<MeasuredHealth>),
 }
 
-/// A health reading, and what the next one starts from.
+/// A health reading and what the next one starts from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredHealth {
     pub health: Health,
+    /// Without one, that of the reading before stays.
     pub memory: Option<Value>,
 }
 
@@ -33,30 +33,5 @@ impl Measurement {
             Measured::Test(test) => test.connection_id,
             Measured::Health(measured) => measured.health.connection_id,
         }
-    }
-}
-
-impl Store {
-    /// Keeps a batch exactly once.
-    pub async fn record_batch(
-        &self,
-        _writer: i64,
-        _up_to: i64,
-        batch: &[Measurement],
-    ) -> Result<(), StoreError> {
-        for Measurement { version, of } in batch {
-            match of {
-                Measured::Test(test) => self.record_test(test, *version).await?,
-                Measured::Health(measured) => {
-                    self.record_health(&measured.health, measured.memory.as_ref(), *version).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// How far a writer's measurements are in the database.
-    pub async fn recorded_up_to(&self, _writer: i64) -> Result<Option<i64>, StoreError> {
-        self.ping().await.map(|()| None)
     }
 }

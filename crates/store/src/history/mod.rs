@@ -1,6 +1,7 @@
 //! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
 //! has been wrong.
 
+mod batch;
 pub(crate) mod changes;
 mod expiry;
 mod finding_list;
@@ -9,8 +10,7 @@ mod latest;
 mod loads;
 pub(crate) mod measurement;
 mod percentiles;
-mod record_health;
-mod record_test;
+mod record;
 mod sizes;
 pub(crate) mod statement_list;
 pub(crate) mod statements;
