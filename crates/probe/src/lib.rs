@@ -32,6 +32,7 @@ pub mod stats;
 mod target;
 mod words;
 
+use chrono::{DateTime, Utc};
 use common::{
     Latency, TestResult,
     load::{LoadReport, LoadRequest},
@@ -106,6 +107,12 @@ impl Prober {
         two_readings: bool,
     ) -> HealthReading {
         Box::pin(health::run(target, previous, two_readings, &self.limits)).await
+    }
+
+    /// Whether the reading after `memory`, taken `now`, is to read the counters of statements again, and wants
+    /// [`Memory::with_statements`] for it. They are large, and cost a server more than the rest of a reading.
+    pub fn statements_due(&self, memory: &Memory, now: DateTime<Utc>) -> bool {
+        memory.statements_due(now, self.limits.statements_every)
     }
 
     /// Asks whether a load test may begin: the target must have enough free sessions, and a statement of somebody's own

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use chrono::{DateTime, Utc};
 use common::{
     ConnectionId, Health, Problem, Reason, Unavailable,
     health::{AllHealth, HealthCounts, HealthStatus},
@@ -75,9 +76,9 @@ async fn take_on(
                 return reading.health;
             }
         };
-        let previous = memory(&asking, loaded.id()).await;
-        // The interval since the reading before says more than a second does.
         let at = asking.0.clock.now();
+        let previous = memory(&asking, loaded.id(), two_readings, at).await;
+        // The interval since the reading before says more than a second does.
         let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
         let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now };
         let mut reading = match asking.0.held.health(asked, previous.as_ref(), two_readings).await {
@@ -92,10 +93,19 @@ async fn take_on(
     service.0.readings.join(key, read).await.map_err(failure::from_lost)
 }
 
-/// What the reading before handed on. Without it rates are unavailable, which is no reason not to read.
-async fn memory(service: &Service, id: ConnectionId) -> Option<probe::Memory> {
+/// What the reading before handed on. Without it rates are unavailable, which is no reason not to read. Counters of
+/// statements are looked up only where they are read again: now and then, and in a `fresh` reading.
+async fn memory(
+    service: &Service,
+    id: ConnectionId,
+    fresh: bool,
+    now: DateTime<Utc>,
+) -> Option<probe::Memory> {
     let (_, memory) = service.store().latest_health(id).await.ok().flatten()?;
     let memory: probe::Memory = serde_json::from_value(memory?).ok()?;
+    if !fresh && !service.0.prober.statements_due(&memory, now) {
+        return Some(memory);
+    }
     Some(memory.with_statements(statements_before(service, id).await))
 }
 

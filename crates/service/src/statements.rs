@@ -105,20 +105,13 @@ pub(crate) async fn name(service: &Service, reading: &mut probe::HealthReading) 
     let Some(found) = &reading.statements else { return };
     let nameless: Vec<StatementKey> =
         found.top.iter().copied().filter(|key| !found.texts.iter().any(|text| text.key == *key)).collect();
-    let known = if nameless.is_empty() {
-        Default::default()
-    } else {
-        let texts = service.store().statement_texts(reading.health.connection_id, &nameless).await;
-        texts.unwrap_or_else(|error| {
+    if nameless.is_empty() {
+        return;
+    }
+    match service.store().statement_texts(reading.health.connection_id, &nameless).await {
+        Ok(texts) => reading.name_statements(&texts),
+        Err(error) => {
             failure::from_store(error);
-            Default::default()
-        })
-    };
-    for (key, shown) in found.top.iter().zip(&mut reading.health.statements.top) {
-        if let Some(text) = known.get(key) {
-            shown.query.clone_from(&text.query);
-            shown.user = Some(text.user.clone());
-            shown.database = Some(text.database.clone());
         }
     }
 }
