@@ -45,7 +45,9 @@ pub use health::{HealthReading, Memory};
 pub use held::{Asked, BackingOff, HeldSessions, Keeping};
 pub use limits::Limits;
 pub use load::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};
-pub use statements::{PlanError, PlanRefusal, Snapshot, StatementsBefore, StatementsReading};
+pub use statements::{
+    PlanError, PlanRefusal, Snapshot, StatementsBefore, StatementsReading, is_plannable, plan_shape,
+};
 pub use target::Target;
 
 /// Asks databases, on a session of each question's own; [`Prober::held`] keeps sessions. Cheap to clone.
@@ -96,6 +98,11 @@ impl Prober {
     /// It is refused, or the server's answer is an error.
     pub async fn plan(&self, target: &Target, query: &str) -> Result<String, PlanError> {
         Box::pin(statements::plan(target, query, &self.limits)).await
+    }
+
+    /// [`Prober::plan`] of several on one session: an outcome for each, in order. What holds for all of them ends it.
+    pub async fn plans(&self, target: &Target, queries: &[&str]) -> Vec<Result<String, PlanError>> {
+        Box::pin(statements::plans(target, queries, &self.limits)).await
     }
 
     /// Connects and reads the health. Rates are over the interval since `previous`; with `two_readings`, two are

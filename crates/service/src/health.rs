@@ -10,8 +10,8 @@ use common::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Permission, Principal, Service, connections, failure, patience::within_patience, recording, statements,
-    targets,
+    Permission, Principal, Service, connections, failure, patience::within_patience, plans, recording,
+    statements, targets,
 };
 
 /// How long a reading of all connections may take; what is missing by then says so.
@@ -88,6 +88,7 @@ async fn take_on(
         };
         statements::name(&asking, &mut reading).await;
         recording::health(&asking, &loaded.key, &reading).await;
+        plans::look_soon(&asking, &loaded, &reading);
         reading.health
     };
     service.0.readings.join(key, read).await.map_err(failure::from_lost)

@@ -19,6 +19,7 @@ pub mod health;
 pub mod jobs;
 pub mod load;
 mod patience;
+mod plans;
 mod principal;
 mod rate_limit;
 mod recording;
@@ -55,6 +56,7 @@ struct Inner {
     rate: rate_limit::RateLimit,
     jobs: jobs::Jobs,
     loads: load::Loads,
+    plan_looks: plans::PlanLooks,
 }
 
 impl std::fmt::Debug for Service {
@@ -88,6 +90,7 @@ impl Service {
             rate: rate_limit::RateLimit::new(clock.clone()),
             jobs: jobs::Jobs::new(clock.clone()),
             loads: load::Loads::default(),
+            plan_looks: plans::PlanLooks::default(),
             clock,
         })))
     }
@@ -101,6 +104,7 @@ impl Service {
         let both = Box::pin(async { tokio::join!(purging, expiring) });
         stop.run_until_cancelled(both).await;
         self.0.jobs.close().await;
+        self.0.plan_looks.close().await;
         self.0.held.close_all().await;
     }
 

@@ -4,6 +4,7 @@
 mod delta;
 mod extension;
 mod plan;
+mod shape;
 mod snapshot;
 mod texts;
 mod top;
@@ -20,8 +21,9 @@ use common::{
 use tokio::time::Instant;
 
 pub(crate) use extension::{EXTENSION, Extension, PRELOADED};
-pub(crate) use plan::run as plan;
-pub use plan::{PlanError, PlanRefusal};
+pub use plan::{PlanError, PlanRefusal, is_plannable};
+pub(crate) use plan::{run as plan, run_all as plans};
+pub use shape::plan_shape;
 pub use snapshot::Snapshot;
 
 use self::{extension::Version, snapshot::Entry};

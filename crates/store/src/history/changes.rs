@@ -57,7 +57,8 @@ macro_rules! insert_changes {
 
 pub(super) use insert_changes;
 
-const RECORD: &str = insert_changes!(
+/// Parameters: $1 connection, $2 its version, then those of [`Columns::params`].
+pub(super) const RECORD: &str = insert_changes!(
     "select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share",
     "$3",
     "$4",

@@ -8,6 +8,7 @@ mod json;
 mod latest;
 mod loads;
 mod percentiles;
+pub(crate) mod plans;
 mod record_health;
 mod record_test;
 mod sizes;
