@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use chrono::{DateTime, Utc};
 use common::{
     ConnectionId, Health, Problem, Reason, Unavailable,
     health::{AllHealth, HealthCounts, HealthStatus},
@@ -9,8 +10,8 @@ use common::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Permission, Principal, Service, connections, failure, memory, patience::within_patience, recording,
-    statements, targets, watching,
+    Permission, Principal, Service, connections, failure, memory, patience::within_patience, plans,
+    recording, statements, targets, watching,
 };
 
 /// How long a reading of all connections may take; what is missing by then says so.
@@ -72,6 +73,7 @@ async fn take_on(
             Err(left_alone) => return probe::HealthReading::of_failed(*left_alone.last).health,
         };
         recording::health(&asking, &loaded.key, &mut reading).await;
+        plans::look_soon(&asking, &loaded, &reading);
         reading.health
     };
     service.0.readings.join(key, read).await.map_err(failure::from_lost)
@@ -92,6 +94,7 @@ pub(crate) async fn watch(service: &Service, loaded: &targets::Loaded, next: Dur
         probe::HealthReading::of_failed(watching::still_failing(service, loaded.id(), &left_alone))
     });
     recording::health_unseen(service, &loaded.key, &mut reading).await;
+    plans::look_soon(service, loaded, &reading);
     WatchedHealth { ok: reading.test.ok, left_alone }
 }
 
@@ -110,9 +113,9 @@ async fn reading(
             return Ok(probe::HealthReading::of_failed(test));
         }
     };
-    let previous = memory(service, &loaded.key).await;
-    // The interval since the reading before says more than a second does.
     let at = service.0.clock.now();
+    let previous = memory(service, &loaded.key, two_readings, at).await;
+    // The interval since the reading before says more than a second does.
     let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
     let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now, next };
     let mut reading = service.0.held.health(asked, previous.as_ref(), two_readings).await?;
@@ -121,15 +124,28 @@ async fn reading(
     Ok(reading)
 }
 
-/// What the reading before handed on, and the snapshot of statements that is kept beside it.
-async fn memory(service: &Service, of: &targets::TargetKey) -> Option<probe::Memory> {
+/// What the reading before handed on. Without it rates are unavailable, which is no reason not to read. Counters of
+/// statements are looked up only where they are read again: now and then, and in a `fresh` reading.
+async fn memory(
+    service: &Service,
+    of: &targets::TargetKey,
+    fresh: bool,
+    now: DateTime<Utc>,
+) -> Option<probe::Memory> {
     let memory = memory::before(service, of).await?;
-    Some(memory.with_statements(statements_before(service, of.id).await))
+    let wanted = fresh || service.0.prober.statements_due(&memory, now);
+    if !wanted || service.0.spool.is_away() {
+        return Some(memory);
+    }
+    Some(match service.store().statements_before(of.id).await {
+        Ok(before) => memory.with_statements(before.and_then(readable)),
+        // The database is away: they stay due, and their interval grows.
+        Err(_) => memory,
+    })
 }
 
 /// Another release may have written it in another way: then it counts as none.
-async fn statements_before(service: &Service, id: ConnectionId) -> Option<probe::StatementsBefore> {
-    let before = service.store().statements_before(id).await.ok().flatten()?;
+fn readable(before: store::StatementsBefore) -> Option<probe::StatementsBefore> {
     let snapshot = serde_json::from_str(&before.snapshot).ok()?;
     Some(probe::StatementsBefore { snapshot, taken_at: before.taken_at, texts: before.texts })
 }

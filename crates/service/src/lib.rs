@@ -21,6 +21,7 @@ pub mod load;
 mod memory;
 mod order;
 mod patience;
+mod plans;
 mod principal;
 mod rate_limit;
 mod recording;
@@ -67,6 +68,7 @@ struct Inner {
     watching: watching::Watching,
     /// Writes what waits in the spool to the store.
     _flusher: AbortOnDropHandle<()>,
+    plan_looks: plans::PlanLooks,
 }
 
 impl std::fmt::Debug for Service {
@@ -119,6 +121,7 @@ impl Service {
             order: order::Order::default(),
             watching: watching::Watching::default(),
             _flusher: AbortOnDropHandle::new(flusher),
+            plan_looks: plans::PlanLooks::default(),
             clock,
         })))
     }
@@ -133,6 +136,7 @@ impl Service {
         let both = Box::pin(async { tokio::join!(purging, expiring) });
         stop.run_until_cancelled(both).await;
         self.0.jobs.close().await;
+        self.0.plan_looks.close().await;
         self.0.held.close_all().await;
         if !self.0.spool.drain(DRAIN_LIMIT).await {
             tracing::warn!(

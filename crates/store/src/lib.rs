@@ -28,6 +28,7 @@ pub use error::{ConnectError, StoreError, UrlError};
 pub use history::{
     changes::ChangeFilter,
     measurement::{Measured, MeasuredHealth, Measurement},
+    plans::{StatementShape, WholeStatement},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };

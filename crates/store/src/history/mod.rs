@@ -10,6 +10,7 @@ mod latest;
 mod loads;
 pub(crate) mod measurement;
 mod percentiles;
+pub(crate) mod plans;
 mod record;
 mod sizes;
 pub(crate) mod statement_list;

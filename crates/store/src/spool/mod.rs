@@ -141,6 +141,11 @@ impl Spool {
         empty
     }
 
+    /// Whether the database did not take what it was given last.
+    pub fn is_away(&self) -> bool {
+        self.shared.is_away()
+    }
+
     /// What waits for the database, what was lost, and what is wrong with the disk.
     pub fn info(&self) -> SpoolInfo {
         self.shared.state().info()
