@@ -1,12 +1,21 @@
 //! What statements cost, and the plan that one would get.
 
+use std::ops::RangeInclusive;
+
+use chrono::Datelike;
 use common::{
     ConnectionId, FieldError, Problem, ProblemCode, list,
     statements::{StatementKey, StatementPlan, StatementsPage, StatementsQuery},
 };
 use probe::PlanError;
+use store::WholeStatement;
 
-use crate::{Permission, Principal, Service, connections, failure, patience::within_patience, targets};
+use crate::{
+    Permission, Principal, Service, connections, failure, patience::within_patience, plans, targets,
+};
+
+/// What is no year of any counter is a mistake: a database has an end of time, and so have clocks.
+const YEARS: RangeInclusive<i32> = 1970..=9999;
 
 /// The most expensive statements over a range; see [`StatementsQuery`].
 pub async fn list(
@@ -23,6 +32,12 @@ pub async fn list(
         && from >= to
     {
         errors.push(FieldError::new("from", "range", "Must be before `to`."));
+    }
+    for (name, moment) in [("from", query.from), ("to", query.to)] {
+        if moment.is_some_and(|moment| !YEARS.contains(&moment.year())) {
+            let years = format!("A year from {} to {}.", YEARS.start(), YEARS.end());
+            errors.push(FieldError::new(name, "range", years));
+        }
     }
     if !errors.is_empty() {
         return Err(Problem::validation(errors));
@@ -85,13 +100,21 @@ pub async fn plan(
     };
     tracing::info!(target: "audit", actor = who.name(), action = "statement.plan", %id, query_id, outcome);
     match planned {
-        Ok(plan) => Ok(StatementPlan {
-            connection_id: id,
-            query_id: query_id.to_owned(),
-            query: text.query,
-            plan,
-            taken_at: service.0.clock.now(),
-        }),
+        Ok(plan) => {
+            let statement = WholeStatement { query_id: number, query: text.query.clone() };
+            let looked_at = vec![(statement, plan.clone())];
+            if let Err(error) = plans::compare(service, id, connection.version, looked_at).await {
+                // It is shown all the same; the log says that it was not kept.
+                failure::from_store(error);
+            }
+            Ok(StatementPlan {
+                connection_id: id,
+                query_id: query_id.to_owned(),
+                query: text.query,
+                plan,
+                taken_at: service.0.clock.now(),
+            })
+        }
         Err(PlanError::Refused(refusal)) if refusal.is_about_the_login() => {
             Err(not_allowed(&refusal.to_string(), refusal.hint()))
         }
@@ -105,20 +128,13 @@ pub(crate) async fn name(service: &Service, reading: &mut probe::HealthReading) 
     let Some(found) = &reading.statements else { return };
     let nameless: Vec<StatementKey> =
         found.top.iter().copied().filter(|key| !found.texts.iter().any(|text| text.key == *key)).collect();
-    let known = if nameless.is_empty() {
-        Default::default()
-    } else {
-        let texts = service.store().statement_texts(reading.health.connection_id, &nameless).await;
-        texts.unwrap_or_else(|error| {
+    if nameless.is_empty() {
+        return;
+    }
+    match service.store().statement_texts(reading.health.connection_id, &nameless).await {
+        Ok(texts) => reading.name_statements(&texts),
+        Err(error) => {
             failure::from_store(error);
-            Default::default()
-        })
-    };
-    for (key, shown) in found.top.iter().zip(&mut reading.health.statements.top) {
-        if let Some(text) = known.get(key) {
-            shown.query.clone_from(&text.query);
-            shown.user = Some(text.user.clone());
-            shown.database = Some(text.database.clone());
         }
     }
 }

@@ -14,10 +14,12 @@ mod error;
 mod history;
 mod key_check;
 mod keys;
+mod leases;
 mod migrate;
 mod open;
 mod sealed;
 mod session;
+mod spool;
 mod store;
 
 pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
@@ -27,10 +29,13 @@ pub use history::{
     changes::ChangeFilter,
     maintenance::Maintenance,
     measurement::{Measured, MeasuredHealth, Measurement},
+    plans::{StatementShape, WholeStatement},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };
 pub use keys::{KeyError, KeyRing};
+pub use leases::Lease;
 pub use migrate::migrate;
 pub use open::check_url;
+pub use spool::{Kept, NotKept, Spool, SpoolConfig};
 pub use store::Store;

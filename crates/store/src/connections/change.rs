@@ -46,7 +46,9 @@ with moved as (update dashboard.connections set address_version = version where 
     said as (delete from dashboard.statement_texts where connection_id = $1),
     between as (delete from dashboard.statement_intervals where connection_id = $1),
     spent as (delete from dashboard.statement_deltas where connection_id = $1),
-    loaded as (delete from dashboard.load_reports where connection_id = $1)
+    loaded as (delete from dashboard.load_reports where connection_id = $1),
+    looked as (delete from dashboard.plan_looks where connection_id = $1),
+    planned as (delete from dashboard.statement_plans where connection_id = $1)
 delete from dashboard.finding_spans where connection_id = $1";
 
 /// A connection as it is stored now, without its secret: what a guard compares a change with.

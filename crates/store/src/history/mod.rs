@@ -11,6 +11,7 @@ mod loads;
 pub(crate) mod maintenance;
 pub(crate) mod measurement;
 mod percentiles;
+pub(crate) mod plans;
 mod record;
 mod resolution;
 mod sizes;
