@@ -9,6 +9,7 @@ mod history;
 mod list;
 mod loads;
 mod opening;
+mod plans;
 mod secrets;
 mod size;
 mod statements;
