@@ -6,7 +6,7 @@ use common::database::{DatabaseMode, PoolInfo};
 
 use crate::{
     ChunkInterval, KeyRing, StoreConfig, StoreError, key_check, migrate,
-    open::{DatabaseUrl, Pool, Session, build_pool, main_url},
+    open::{DatabaseUrl, Pool, Session, build_pool, main_url, migration_url},
     session,
 };
 
@@ -19,6 +19,7 @@ pub struct Store {
 struct Inner {
     pool: Pool,
     url: DatabaseUrl,
+    direct_url: DatabaseUrl,
     mode: DatabaseMode,
     keys: KeyRing,
     retention_days: u32,
@@ -37,9 +38,11 @@ impl Store {
         migrate::migrate(&config).await?;
         let url = main_url(&config)?;
         let pool = build_pool(url.clone())?;
+        let (_, direct_url) = migration_url(&config)?;
         let inner = Inner {
             pool,
             url,
+            direct_url,
             mode: config.mode,
             keys: config.keys,
             retention_days: config.retention_days,
@@ -86,6 +89,11 @@ impl Store {
 
     pub(crate) fn url(&self) -> &DatabaseUrl {
         &self.inner.url
+    }
+
+    /// Where a session is one's own.
+    pub(crate) fn direct_url(&self) -> &DatabaseUrl {
+        &self.inner.direct_url
     }
 
     pub(crate) fn mode(&self) -> DatabaseMode {

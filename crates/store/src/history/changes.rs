@@ -11,9 +11,9 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use crate::{Store, StoreError, session};
+use crate::{Store, StoreError, events::tell, session};
 
-/// Inserts the changes of one reading. `$from` selects the `connection_id` that they are of, or no row; the parameters
+/// Inserts the changes of one reading, and returns those that are new. `$from` selects the `connection_id` that they are of, or no row; the parameters
 /// that follow are those of [`Columns::params`] and begin at the five numbers given.
 ///
 /// Two readings at once begin at the same memory and notice the same: what the newest change of its subject, less than a
@@ -50,20 +50,30 @@ macro_rules! insert_changes {
     where latest.at is null
         or (latest.before, latest.after) is distinct from (noticed.before, noticed.after)
     order by noticed.place
-    on conflict do nothing"
+    on conflict do nothing
+    returning connection_id, at, kind, subject"
         )
     };
 }
 
 pub(super) use insert_changes;
 
-const RECORD: &str = insert_changes!(
-    "select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share",
-    "$3",
-    "$4",
-    "$5",
-    "$6",
-    "$7"
+const RECORD: &str = concat!(
+    "
+with changed as (
+    ",
+    insert_changes!(
+        "select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share",
+        "$3",
+        "$4",
+        "$5",
+        "$6",
+        "$7"
+    ),
+    "
+)
+",
+    tell::changes!("changed")
 );
 
 /// Newest first; what one reading noticed stays in its order. Parameters: $1 connection, $2 kind, $3 from, $4 before

@@ -13,7 +13,7 @@ use super::{
     micros,
     words::headline,
 };
-use crate::{Store, StoreError, session};
+use crate::{Store, StoreError, events::tell, session};
 
 /// As for a test: one statement, only for a connection that is there, and a reading that is older or of
 /// an address that was left goes into history only.
@@ -22,7 +22,10 @@ use crate::{Store, StoreError, session};
 const RECORD: &str = concat!(
     "
 with present as (
-    select id, address_version <= $30 as is_here from dashboard.connections where id = $1 for key share
+    select id, address_version <= $30 as is_here, paused, deleted_at is not null as hidden
+    from dashboard.connections
+    where id = $1
+    for key share
 ),
 raw as (
     insert into dashboard.health_samples (
@@ -59,6 +62,28 @@ opened as (
 changed as (
     ",
     insert_changes!("select connection_id from newest", "$31", "$32", "$33", "$34", "$35"),
+    "
+),
+told as (
+    insert into dashboard.events (kind, connection_id, at, details)
+    select 'health', newest.connection_id, $2,
+        jsonb_build_object(
+            'status', $5, 'score', $4, 'headline', $24,
+            'connection_status', ",
+    tell::status!("present.paused", "test.ok", "$5"),
+    ",
+            'was', ",
+    tell::status!("present.paused", "test.ok", "before.status"),
+    "
+        )
+    from newest
+    join present on not present.hidden
+    left join dashboard.latest_tests test on test.connection_id = newest.connection_id
+    left join dashboard.latest_health before on before.connection_id = newest.connection_id
+),
+told_of_changes as (
+    ",
+    tell::changes!("changed"),
     "
 )
 delete from dashboard.finding_spans span

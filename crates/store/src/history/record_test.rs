@@ -4,15 +4,19 @@ use common::{TestResult, test_result::TestKind};
 use tokio_postgres::types::Type;
 
 use super::{CONNECTION_FINDING, json::to_jsonb, micros};
-use crate::{Store, StoreError, session};
+use crate::{Store, StoreError, events::tell, session};
 
 /// One statement, so that all of it counts or none. The key share lock waits for a purge: history is never
 /// written for a connection that is gone. A result older than the newest one (it took longer), or of an address
 /// that the connection has left since, goes into history only. The percentiles of the day are reckoned anew each time while they are few, and once a minute
 /// when they are many: a day of checks every 10 s is 8,640 rows.
-const RECORD: &str = "
+const RECORD: &str = concat!(
+    "
 with present as (
-    select id, address_version <= $18 as is_here from dashboard.connections where id = $1 for key share
+    select id, address_version <= $18 as is_here, paused, deleted_at is not null as hidden
+    from dashboard.connections
+    where id = $1
+    for key share
 ),
 raw as (
     insert into dashboard.checks (
@@ -62,7 +66,32 @@ newest as (
         p50_us = excluded.p50_us, p95_us = excluded.p95_us, latency_samples = excluded.latency_samples,
         latency_at = excluded.latency_at
     where known.checked_at <= excluded.checked_at
-    returning connection_id
+    returning connection_id, p50_us, p95_us
+),
+told as (
+    insert into dashboard.events (kind, connection_id, at, details)
+    select
+        case
+            when $12 = 'secret' then 'connection-error'
+            when $10 then 'connection-test-passed'
+            else 'connection-test-failed'
+        end,
+        newest.connection_id, $2,
+        jsonb_build_object(
+            'ok', $10, 'error', $19,
+            'status', ",
+    tell::status!("present.paused", "$10", "health.status"),
+    ",
+            'was', ",
+    tell::status!("present.paused", "before.ok", "health.status"),
+    ",
+            'round_trip_ms', round($4 / 1000.0, 3), 'p50_ms', round(newest.p50_us::numeric / 1000, 3),
+            'p95_ms', round(newest.p95_us::numeric / 1000, 3)
+        )
+    from newest
+    join present on not present.hidden
+    left join dashboard.latest_health health on health.connection_id = newest.connection_id
+    left join dashboard.latest_tests before on before.connection_id = newest.connection_id
 ),
 opened as (
     insert into dashboard.finding_spans (connection_id, check_id, severity, since)
@@ -71,7 +100,8 @@ opened as (
 )
 delete from dashboard.finding_spans span
 using newest
-where $10 and span.connection_id = newest.connection_id and span.check_id = $17";
+where $10 and span.connection_id = newest.connection_id and span.check_id = $17"
+);
 
 impl Store {
     /// Keeps a test; `version` is that of the target that was tested. Twice is as good as once; for a connection
@@ -104,6 +134,7 @@ impl Store {
                 (&json, Type::JSONB),
                 (&CONNECTION_FINDING, Type::TEXT),
                 (&version, Type::INT4),
+                (&test.error.as_ref().map(|error| error.kind.headline()), Type::TEXT),
             ],
         )
         .await?;

@@ -5,6 +5,7 @@
 
 mod changes;
 mod connections;
+mod events;
 mod history;
 mod list;
 mod loads;
