@@ -27,6 +27,7 @@ pub use error::{ConnectError, StoreError, UrlError};
 pub use events::{EventBounds, EventPage, Wakeups};
 pub use history::{
     changes::ChangeFilter,
+    measurement::{Measured, MeasuredHealth, Measurement},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };

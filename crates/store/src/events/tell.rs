@@ -1,7 +1,7 @@
 //! Writing an event with what it tells.
 //!
-//! A statement that writes something else tells it by one more `insert into dashboard.events (kind, connection_id, at,
-//! details)` among its `with` queries: the same statement, so that neither is there without the other.
+//! Whoever writes something else inserts into `dashboard.events (kind, connection_id, at, details)` in the same
+//! transaction, so that neither is there without the other.
 
 use chrono::{DateTime, Utc};
 use common::{ConnectionId, event::EventKind};
@@ -29,36 +29,3 @@ pub(crate) async fn of_connection(
     ];
     session::execute(client, TELL, &params).await.map(drop)
 }
-
-/// How a connection stands, as SQL: paused, tested (null: never), health.
-macro_rules! status {
-    ($paused:literal, $ok:literal, $health:literal) => {
-        concat!(
-            "case when ",
-            $paused,
-            " then 'paused' when ",
-            $ok,
-            " is null then 'unknown' when not ",
-            $ok,
-            " then 'down' when ",
-            $health,
-            " in ('warning', 'critical') then 'degraded' else 'up' end"
-        )
-    };
-}
-
-/// Tells of the changes that `$from` returned (`connection_id, at, kind, subject`).
-macro_rules! changes {
-    ($from:literal) => {
-        concat!(
-            "insert into dashboard.events (kind, connection_id, at, details)
-    select 'change', noticed.connection_id, noticed.at,
-        jsonb_build_object('kind', noticed.kind, 'subject', noticed.subject)
-    from ",
-            $from,
-            " noticed"
-        )
-    };
-}
-
-pub(crate) use {changes, status};

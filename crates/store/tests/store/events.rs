@@ -99,7 +99,7 @@ async fn a_reading_tells_its_score_and_each_change_that_is_new() {
         (&json!(71), &json!("warning"))
     );
     assert_eq!(
-        (detail(readings[0], "connection_status"), detail(readings[0], "was")),
+        (detail(readings[0], "status"), detail(readings[0], "was")),
         (&json!("degraded"), &json!("up"))
     );
 }
