@@ -6,6 +6,7 @@
 mod batch;
 mod changes;
 mod connections;
+mod events;
 mod history;
 mod list;
 mod loads;
