@@ -1,15 +1,16 @@
 //! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
 //! has been wrong.
 
+mod batch;
 pub(crate) mod changes;
 mod expiry;
 mod finding_list;
 mod json;
 mod latest;
 mod loads;
+pub(crate) mod measurement;
 mod percentiles;
-mod record_health;
-mod record_test;
+mod record;
 mod sizes;
 pub(crate) mod statement_list;
 pub(crate) mod statements;

@@ -3,6 +3,7 @@
 // Only tests are here, and fixtures for them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod batch;
 mod changes;
 mod connections;
 mod history;
