@@ -88,7 +88,7 @@ impl Timescale {
 
     /// The one database that there is.
     pub fn database(&self) -> &'static str {
-        "template1"
+        "postgres"
     }
 
     /// A URL that says that there is one session behind it.

@@ -21,6 +21,7 @@ process.stdin.on('error', () => process.exit(0))
 
 const template = process.argv[2]
 const database = await PGlite.create({
+  database: 'postgres',
   extensions: { timescaledb },
   loadDataDir: existsSync(template) ? new Blob([readFileSync(template)]) : undefined,
 })

@@ -10,7 +10,7 @@ use testkit::{
     pgbouncer::{Bouncer, PoolMode},
 };
 
-use crate::support::{Fixture, config, migrations, named, now, passed};
+use crate::support::{Fixture, OwnServer, config, migrations, named, now, passed};
 
 #[tokio::test]
 async fn a_second_start_migrates_nothing_and_finds_its_rows() {
@@ -111,7 +111,7 @@ async fn what_cannot_be_reached_is_said_without_the_password() {
     assert!(shown.contains("Connection refused") && !shown.contains("hunter2"), "{shown}");
 
     let fixture = Fixture::new().await;
-    let url = format!("postgresql://postgres:hunter2@127.0.0.1:{}/postgres", fixture.cluster.port());
+    let url = format!("postgresql://postgres:hunter2@127.0.0.1:{}/postgres", fixture.cluster().port());
     let error = Store::open(config(&url)).await.unwrap_err();
     assert!(matches!(error, StoreError::Connect(ConnectError::SignIn { .. })), "{error}");
     let shown = format!("{error} {error:?}");
@@ -182,7 +182,8 @@ async fn the_store_works_again_after_its_server_was_restarted() {
     fixture.sql().await.query_one(others, &[]).await.unwrap();
     assert_eq!(fixture.store.get(id, now()).await.unwrap().name, "one");
     let store = fixture.store.clone();
-    fixture.cluster.stop().await;
+    let OwnServer::Postgres(cluster) = fixture.server else { panic!("it is no TimescaleDB") };
+    cluster.stop().await;
     let error = store.get(id, now()).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     assert!(store.ping().await.is_err());
