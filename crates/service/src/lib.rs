@@ -16,6 +16,7 @@ pub mod database;
 mod failure;
 pub mod findings;
 pub mod health;
+pub mod history;
 pub mod jobs;
 pub mod load;
 mod patience;
@@ -93,12 +94,12 @@ impl Service {
     }
 
     /// Work that no person asks for, until `stop` is cancelled: purges connections that were deleted more than
-    /// 30 s ago, and drops history that is older than it is kept. One does not wait for the other. In the end it
+    /// 30 s ago, and looks after the history (room, rollups, an end). One does not wait for the other. In the end it
     /// stops what is under way, and then says goodbye to every monitored database.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
-        let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
-        let both = Box::pin(async { tokio::join!(purging, expiring) });
+        let maintaining = every(history::MAINTAIN_EVERY, || history::maintain(self));
+        let both = Box::pin(async { tokio::join!(purging, maintaining) });
         stop.run_until_cancelled(both).await;
         self.0.jobs.close().await;
         self.0.held.close_all().await;

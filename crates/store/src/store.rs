@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 use common::database::{DatabaseMode, PoolInfo};
 
 use crate::{
-    ChunkInterval, KeyRing, StoreConfig, StoreError, key_check, migrate,
+    ChunkInterval, KeyRing, StoreConfig, StoreError,
+    history::engine::{Engine, Room},
+    key_check, migrate,
     open::{DatabaseUrl, Pool, Session, build_pool, main_url},
     session,
 };
@@ -23,6 +25,8 @@ struct Inner {
     keys: KeyRing,
     retention_days: u32,
     chunk_interval: ChunkInterval,
+    engine: Engine,
+    room: Room,
 }
 
 impl fmt::Debug for Store {
@@ -34,7 +38,7 @@ impl fmt::Debug for Store {
 impl Store {
     /// Connects, migrates under an advisory lock and checks the key. With a wrong key, nothing is changed.
     pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        migrate::migrate(&config).await?;
+        let (_, engine) = migrate::migrate_and_choose(&config).await?;
         let url = main_url(&config)?;
         let pool = build_pool(url.clone())?;
         let inner = Inner {
@@ -44,6 +48,8 @@ impl Store {
             keys: config.keys,
             retention_days: config.retention_days,
             chunk_interval: config.chunk_interval,
+            engine,
+            room: Room::default(),
         };
         let store = Self { inner: Arc::new(inner) };
         if config.direct_url.is_some() {
@@ -94,6 +100,16 @@ impl Store {
 
     pub(crate) fn chunk_interval(&self) -> &ChunkInterval {
         &self.inner.chunk_interval
+    }
+
+    /// What keeps history.
+    pub(crate) fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// What the native engine knows of its partitions.
+    pub(crate) fn room(&self) -> &Room {
+        &self.inner.room
     }
 
     /// The migrations went to DATABASE_DIRECT_URL: what they wrote must be what DATABASE_URL sees.

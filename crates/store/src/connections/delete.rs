@@ -24,8 +24,6 @@ set deleted_at = null, version = version + (case when name = $2 then 0 else 1 en
 where id = $1";
 const OVERDUE: &str = "
 select id from dashboard.connections where deleted_at <= $1 order by id limit 50 for update skip locked";
-const PURGE_CHECKS: &str = "delete from dashboard.checks where connection_id = any ($1)";
-const PURGE_SAMPLES: &str = "delete from dashboard.health_samples where connection_id = any ($1)";
 const PURGE_INTERVALS: &str = "delete from dashboard.statement_intervals where connection_id = any ($1)";
 const PURGE_DELTAS: &str = "delete from dashboard.statement_deltas where connection_id = any ($1)";
 /// Latest readings, statements' texts, findings, changes and idempotency keys go by cascade.
@@ -115,7 +113,8 @@ impl Store {
         if ids.is_empty() {
             return Ok(0);
         }
-        for statement in [PURGE_CHECKS, PURGE_SAMPLES, PURGE_INTERVALS, PURGE_DELTAS, PURGE] {
+        self.engine().forget(&transaction, &ids).await?;
+        for statement in [PURGE_INTERVALS, PURGE_DELTAS, PURGE] {
             session::sweep(&transaction, statement, &[(&ids, Type::INT8_ARRAY)]).await?;
         }
         commit(transaction).await?;

@@ -3,14 +3,16 @@
 
 mod batch;
 pub(crate) mod changes;
-mod expiry;
+pub(crate) mod engine;
 mod finding_list;
 mod json;
 mod latest;
 mod loads;
+pub(crate) mod maintenance;
 pub(crate) mod measurement;
 mod percentiles;
 mod record;
+mod resolution;
 mod sizes;
 pub(crate) mod statement_list;
 pub(crate) mod statements;

@@ -10,6 +10,7 @@ mod history;
 mod list;
 mod loads;
 mod opening;
+mod partitions;
 mod secrets;
 mod size;
 mod statements;

@@ -86,6 +86,18 @@ impl<'a> Story<'a> {
         story
     }
 
+    /// Of every raw row, by connection.
+    pub(super) fn times(&self) -> BTreeMap<i64, Vec<DateTime<Utc>>> {
+        let checks =
+            self.checks.iter().map(|checked| (checked.test.connection_id.0, checked.test.checked_at));
+        let samples = self.samples.iter().map(|health| (health.connection_id.0, health.checked_at));
+        let mut times: BTreeMap<i64, Vec<DateTime<Utc>>> = BTreeMap::new();
+        for (id, at) in checks.chain(samples) {
+            times.entry(id).or_default().push(at);
+        }
+        times
+    }
+
     fn tested(&mut self, test: &'a TestResult) {
         let id = test.connection_id.0;
         let before = self.tests.get(&id).and_then(|newest| newest.server_version_num);
