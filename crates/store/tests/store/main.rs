@@ -17,3 +17,6 @@ mod secrets;
 mod size;
 mod statements;
 mod support;
+
+/// What [`support::Fixture`] opens.
+const ENGINE: support::TestEngine = support::TestEngine::Native;
