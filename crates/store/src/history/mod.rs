@@ -12,6 +12,7 @@ mod latest;
 mod loads;
 pub(crate) mod maintenance;
 pub(crate) mod measurement;
+pub(crate) mod plans;
 pub(crate) mod recent;
 mod record;
 mod resolution;

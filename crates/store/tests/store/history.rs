@@ -216,7 +216,7 @@ async fn the_database_describes_itself() {
     let id = fixture.add("one").await;
     fixture.store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
     let info = fixture.store.database_info().await.unwrap();
-    assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.cluster.port()));
+    assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.port()));
     assert_eq!((info.database_name.as_str(), info.engine.as_str()), ("postgres", "postgresql"));
     assert!(info.server_version.starts_with("18"));
     assert_eq!((info.history.rows, info.history.oldest), (1, Some(now())));

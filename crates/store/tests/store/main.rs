@@ -7,12 +7,17 @@ mod batch;
 mod changes;
 mod charts;
 mod connections;
+mod events;
 mod history;
 mod list;
 mod loads;
 mod opening;
 mod partitions;
+mod plans;
 mod secrets;
 mod size;
 mod statements;
 mod support;
+
+/// What [`support::Fixture`] opens.
+const ENGINE: support::TestEngine = support::TestEngine::Native;
