@@ -157,7 +157,7 @@ async fn readers_of_several_dashboards_see_every_event_once_in_one_order() {
     const EACH: i64 = 25;
     let fixture = Fixture::new().await;
     let writers = (0..WRITERS).map(|writer| {
-        let cluster = fixture.cluster.client("postgres");
+        let cluster = fixture.cluster().client("postgres");
         async move {
             let mut client = cluster.await;
             for number in 0..EACH {

@@ -220,7 +220,7 @@ async fn another_width_of_partitions_fits_beside_those_that_are_there() {
     let fixture = Fixture::new().await;
     let id = fixture.add("one").await;
     fixture.store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
-    let mut config = config(&fixture.cluster.url("postgres"));
+    let mut config = config(&fixture.cluster().url("postgres"));
     config.keys = fixture.config.keys.clone();
     config.chunk_interval = "12 hours".parse().unwrap();
     let store = Store::open(config).await.unwrap();
