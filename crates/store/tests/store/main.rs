@@ -7,6 +7,7 @@ mod batch;
 mod changes;
 mod connections;
 mod history;
+mod leases;
 mod list;
 mod loads;
 mod opening;
