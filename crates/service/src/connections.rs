@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use common::{
     Connection, ConnectionId, ConnectionInput, Created, FieldError, Page, PasswordChange, Problem, SslMode,
-    TestResult, connection::ListQuery, list,
+    TestResult,
+    connection::{ConnectionName, ListQuery},
+    list,
 };
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use store::{Idempotency, Stored};
@@ -25,6 +27,12 @@ pub async fn list(service: &Service, who: &Principal, query: ListQuery) -> Resul
         return Err(Problem::field("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
     }
     service.store().list(&query, service.0.clock.now()).await.map_err(failure::from_store)
+}
+
+/// What every connection is called, in the order of the names.
+pub async fn names(service: &Service, who: &Principal) -> Result<Vec<ConnectionName>, Problem> {
+    who.require(Permission::Read)?;
+    service.store().connection_names().await.map_err(failure::from_store)
 }
 
 /// One connection with its last check and health.

@@ -16,6 +16,7 @@ pub mod database;
 mod failure;
 pub mod findings;
 pub mod health;
+pub mod history;
 pub mod jobs;
 pub mod load;
 mod memory;
@@ -127,13 +128,13 @@ impl Service {
     }
 
     /// Work that no person asks for (but watching, which is `watch`), until `stop` is cancelled: purges connections that
-    /// were deleted more than 30 s ago, and drops history that is older than it is kept. One does not wait for the other. In
+    /// were deleted more than 30 s ago, and looks after the history (room, rollups, an end). One does not wait for the other. In
     /// the end it stops what is under way, says goodbye to every monitored database, and hands what waits in the spool to the
     /// store, if that takes it at once.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
-        let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
-        let both = Box::pin(async { tokio::join!(purging, expiring) });
+        let maintaining = every(history::MAINTAIN_EVERY, || history::maintain(self));
+        let both = Box::pin(async { tokio::join!(purging, maintaining) });
         stop.run_until_cancelled(both).await;
         self.0.jobs.close().await;
         self.0.plan_looks.close().await;

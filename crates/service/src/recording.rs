@@ -3,15 +3,10 @@
 //! Who asked for a measurement gets it when lists show it as well, unless the database is away. One that cannot be kept is
 //! still shown to who asked for it; the log says that it was not kept.
 
-use std::time::Duration;
-
 use common::{TestResult, load::LoadReport};
 use store::{Kept, Measured, MeasuredHealth, Measurement};
 
 use crate::{Service, failure, targets::TargetKey};
-
-/// How often history that is older than it is kept is looked for.
-pub(crate) const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Keeps a test of a connection as it was at this version, and answers it as it is kept. Has the connection's address
 /// changed since, the test is history only.
@@ -94,15 +89,4 @@ pub(crate) async fn load(service: &Service, of: &TargetKey, report: &LoadReport)
 fn not_kept(error: store::StoreError) {
     let problem = failure::from_store(error);
     tracing::error!(%problem, "a measurement was not kept");
-}
-
-/// Drops history that is older than `TIMESCALE_RETENTION_DAYS`.
-pub(crate) async fn expire(service: &Service) {
-    match service.store().expire_history(service.0.clock.now()).await {
-        Ok(0) => {}
-        Ok(rows) => tracing::info!(rows, "history older than its retention dropped"),
-        Err(error) => {
-            failure::from_store(error);
-        }
-    }
 }

@@ -24,6 +24,21 @@ pub async fn list(
     query: StatementsQuery,
 ) -> Result<StatementsPage, Problem> {
     who.require(Permission::Read)?;
+    let errors = faults(&query);
+    if !errors.is_empty() {
+        return Err(Problem::validation(errors));
+    }
+    let now = service.0.clock.now();
+    let page = service.store().expensive_statements(&query, now).await.map_err(failure::from_store)?;
+    let is_there = |id: &ConnectionId| page.sources.iter().any(|source| source.connection_id == *id);
+    if let Some(gone) = query.connection_ids.iter().find(|id| !is_there(id)) {
+        return Err(Problem::field("connection_id", "unknown", format!("There is no connection {gone}.")));
+    }
+    Ok(page)
+}
+
+/// What is wrong with a question, by name.
+fn faults(query: &StatementsQuery) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if query.limit.is_some_and(|limit| !(1..=list::MAX_LIMIT).contains(&limit)) {
         errors.push(FieldError::new("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
@@ -39,16 +54,7 @@ pub async fn list(
             errors.push(FieldError::new(name, "range", years));
         }
     }
-    if !errors.is_empty() {
-        return Err(Problem::validation(errors));
-    }
-    let now = service.0.clock.now();
-    let page = service.store().expensive_statements(&query, now).await.map_err(failure::from_store)?;
-    let is_there = |id: &ConnectionId| page.sources.iter().any(|source| source.connection_id == *id);
-    if let Some(gone) = query.connection_ids.iter().find(|id| !is_there(id)) {
-        return Err(Problem::field("connection_id", "unknown", format!("There is no connection {gone}.")));
-    }
-    Ok(page)
+    errors
 }
 
 /// The plan that a statement would get, whatever its parameters. Planning runs code, so there are rules: the text is
@@ -145,4 +151,25 @@ fn not_allowed(why: &str, hint: &str) -> Problem {
 
 fn not_planned(why: &str, hint: &str) -> Problem {
     Problem::field("query_id", "not_planned", why).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    #[test]
+    fn a_year_that_no_counter_has_seen_is_refused_by_name() {
+        let of = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
+            let query = StatementsQuery { from, to, ..StatementsQuery::default() };
+            faults(&query).into_iter().map(|fault| (fault.field, fault.code)).collect::<Vec<_>>()
+        };
+        let fault = |name: &str| (name.to_owned(), "range".to_owned());
+        let (least, most) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+        assert_eq!(of(None, Some(least)), [fault("to")], "24 h before it there is nothing");
+        assert_eq!(of(Some(least), Some(most)), [fault("from"), fault("to")]);
+        assert_eq!(of(Some(most), None), [fault("from")]);
+        assert_eq!(of(Some(DateTime::UNIX_EPOCH), Some(Utc::now())), []);
+    }
 }

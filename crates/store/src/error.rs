@@ -28,6 +28,8 @@ pub enum UrlError {
     NoUser,
     #[error("its port must be from 1 to 65535")]
     BadPort,
+    #[error("its pool_size must be from 1 to 100")]
+    BadPoolSize,
     #[error("sslmode={0} is not offered; use auto, verify-full, require or disable")]
     SslMode(String),
     #[error("its option {0} is not known")]

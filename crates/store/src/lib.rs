@@ -11,6 +11,7 @@ mod config;
 mod connections;
 mod database_info;
 mod error;
+mod events;
 mod history;
 mod key_check;
 mod keys;
@@ -25,10 +26,14 @@ mod store;
 pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
 pub use connections::{change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget};
 pub use error::{ConnectError, StoreError, UrlError};
+pub use events::{EventBounds, EventPage, Wakeups};
 pub use history::{
     changes::ChangeFilter,
+    charts::{ChartRange, ChartSource},
+    maintenance::Maintenance,
     measurement::{Measured, MeasuredHealth, Measurement},
     plans::{StatementShape, WholeStatement},
+    recent::{Before, RecentChecks},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };

@@ -1,7 +1,8 @@
 //! A changed connection: every field replaced, under the version that the change was made from.
 
 use chrono::{DateTime, Utc};
-use common::{ConnectionId, ConnectionInput, FieldError, PasswordChange, SslMode};
+use common::{ConnectionId, ConnectionInput, FieldError, PasswordChange, SslMode, event::EventKind};
+use serde_json::json;
 use tokio_postgres::{Row, types::Type};
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
+    events::tell,
     open::commit,
     sealed::{self, Purpose},
     session,
@@ -138,6 +140,8 @@ impl Store {
         if stored.is_elsewhere(input) {
             session::execute(&transaction, FORGET_LATEST, &[(&id.0, Type::INT8)]).await?;
         }
+        let version = json!({ "version": stored.version + 1 });
+        tell::of_connection(&transaction, EventKind::ConnectionUpdated, id, now, version).await?;
         commit(transaction).await
     }
 }

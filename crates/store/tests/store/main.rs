@@ -5,13 +5,20 @@
 
 mod batch;
 mod changes;
+mod charts;
 mod connections;
+mod events;
 mod history;
 mod leases;
 mod list;
 mod loads;
 mod opening;
+mod partitions;
+mod plans;
 mod secrets;
 mod size;
 mod statements;
 mod support;
+
+/// What [`support::Fixture`] opens.
+const ENGINE: support::TestEngine = support::TestEngine::Native;

@@ -53,7 +53,8 @@ pub(super) async fn insert(transaction: &Transaction<'_>, checks: &[Checked<'_>]
 struct Row {
     connection_id: i64,
     checked_at: DateTime<Utc>,
-    total_us: i32,
+    /// None where it is the round trip: on a session that was held.
+    total_us: Option<i32>,
     round_trip_us: Option<i32>,
     /// In the order of [`common::Phase::ALL`].
     phases: [Option<i32>; 5],
@@ -69,14 +70,16 @@ impl Row {
     fn of(checked: &Checked<'_>) -> Self {
         let test = checked.test;
         let us = |ms: Option<f64>| ms.map(micros);
+        let held = test.kind == TestKind::Held;
+        let (total_us, round_trip_us) = (micros(test.total_ms), us(test.round_trip_ms));
         Self {
             connection_id: test.connection_id.0,
             checked_at: test.checked_at,
-            total_us: micros(test.total_ms),
-            round_trip_us: us(test.round_trip_ms),
+            total_us: Some(total_us).filter(|_| !held || Some(total_us) != round_trip_us),
+            round_trip_us,
             phases: common::Phase::ALL.map(|phase| us(test.phases.get(phase))),
             ok: test.ok,
-            held: test.kind == TestKind::Held,
+            held,
             degraded: checked.degraded,
             error_kind: test.error.as_ref().map(|error| error.kind.as_str()),
             error_phase: test.error.as_ref().map(|error| error.phase.as_str()),

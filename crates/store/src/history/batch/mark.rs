@@ -12,14 +12,19 @@ on conflict (writer) do update set up_to = excluded.up_to, at = now()
 where known.up_to < excluded.up_to";
 const READ: &str = "select up_to from dashboard.history_writers where writer = $1";
 
-/// Whether the batch that ends at `up_to` is new.
-pub(super) async fn advance(
-    transaction: &Transaction<'_>,
-    writer: i64,
-    up_to: i64,
-) -> Result<bool, StoreError> {
-    let params = &[(&writer as _, Type::INT8), (&up_to as _, Type::INT8)];
-    Ok(session::execute(transaction, ADVANCE, params).await? == 1)
+/// How far a writer is with a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) writer: i64,
+    pub(super) up_to: i64,
+}
+
+impl Mark {
+    /// Whether the batch that ends here is new.
+    pub(super) async fn advance(self, transaction: &Transaction<'_>) -> Result<bool, StoreError> {
+        let params = &[(&self.writer as _, Type::INT8), (&self.up_to as _, Type::INT8)];
+        Ok(session::execute(transaction, ADVANCE, params).await? == 1)
+    }
 }
 
 impl Store {

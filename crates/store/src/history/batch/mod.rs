@@ -10,12 +10,12 @@ mod newest;
 mod samples;
 mod spans;
 mod story;
+mod told;
 
 use common::{Health, TestResult};
 use serde_json::Value;
-use tokio_postgres::Transaction;
 
-use self::{known::Known, story::Story};
+use self::{known::Known, mark::Mark, story::Story};
 use super::{
     changes,
     measurement::{Measured, Measurement},
@@ -47,8 +47,8 @@ impl<'a> Reading<'a> {
 }
 
 impl Store {
-    /// Keeps a batch exactly once: its rows, the newest readings, findings, changes and the writer's mark, in one
-    /// transaction. `writer` is a random number of whoever sends the batches, `up_to` that of the batch's last
+    /// Keeps a batch exactly once: its rows, the newest readings, findings, changes, events and the writer's mark, in
+    /// one transaction. `writer` is a random number of whoever sends the batches, `up_to` that of the batch's last
     /// measurement: a batch at or below the mark changes nothing.
     ///
     /// Of measurements that are there already nothing is kept twice; for a connection that is gone, nothing happens; one
@@ -60,34 +60,46 @@ impl Store {
         batch: &[Measurement],
     ) -> Result<(), StoreError> {
         let readings: Vec<Reading<'_>> = batch.iter().map(Reading::of).collect();
-        let mut session = self.session().await?;
-        let transaction = session.begin().await?;
-        if mark::advance(&transaction, writer, up_to).await? {
-            keep(&transaction, &readings).await?;
-            commit(transaction).await?;
-        }
-        Ok(())
+        self.keep(Some(Mark { writer, up_to }), &readings).await
     }
 
     /// Keeps one reading; see [`Store::record_batch`].
     pub(super) async fn record(&self, reading: Reading<'_>) -> Result<(), StoreError> {
+        self.keep(None, &[reading]).await
+    }
+
+    async fn keep(&self, mark: Option<Mark>, readings: &[Reading<'_>]) -> Result<(), StoreError> {
+        let times = || readings.iter().map(|reading| reading.of.checked_at());
+        self.engine().make_room(self, times()).await?;
+        match self.keep_at_once(mark, readings).await {
+            Err(error) if self.engine().lost_room(self, &error) => {
+                self.engine().make_room(self, times()).await?;
+                self.keep_at_once(mark, readings).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn keep_at_once(&self, mark: Option<Mark>, readings: &[Reading<'_>]) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         let transaction = session.begin().await?;
-        keep(&transaction, &[reading]).await?;
+        if let Some(mark) = mark
+            && !mark.advance(&transaction).await?
+        {
+            return Ok(());
+        }
+        let known = Known::of(&transaction, readings).await?;
+        let story = Story::of(known, readings);
+        checks::insert(&transaction, &story.checks).await?;
+        samples::insert(&transaction, &story.samples).await?;
+        self.engine().wrote(&transaction, &story.times()).await?;
+        newest::tests(&transaction, &story).await?;
+        newest::health(&transaction, &story).await?;
+        spans::keep(&transaction, &story.spans).await?;
+        told::tell(&transaction, &story).await?;
+        for (health, version) in &story.changed {
+            changes::record(&transaction, health.connection_id, &health.changes, *version).await?;
+        }
         commit(transaction).await
     }
-}
-
-async fn keep(transaction: &Transaction<'_>, readings: &[Reading<'_>]) -> Result<(), StoreError> {
-    let known = Known::of(transaction, readings).await?;
-    let story = Story::of(known, readings);
-    checks::insert(transaction, &story.checks).await?;
-    samples::insert(transaction, &story.samples).await?;
-    newest::tests(transaction, &story).await?;
-    newest::health(transaction, &story).await?;
-    spans::keep(transaction, &story.spans).await?;
-    for (health, version) in &story.changed {
-        changes::record(transaction, health.connection_id, &health.changes, *version).await?;
-    }
-    Ok(())
 }

@@ -43,6 +43,8 @@ pub(super) struct Story<'a> {
     /// Readings that noticed changes, and of which version: those that were the newest when they were taken. Any other
     /// had a memory that did not count.
     pub(super) changed: Vec<(&'a Health, i32)>,
+    /// How the connections stand after it.
+    pub(super) known: Known,
 }
 
 impl<'a> Story<'a> {
@@ -64,6 +66,7 @@ impl<'a> Story<'a> {
                     }
                     if is_newest(standing.tested_at) {
                         standing.tested_at = Some(at);
+                        standing.ok = Some(test.ok);
                         story.tested(test);
                     }
                 }
@@ -83,7 +86,20 @@ impl<'a> Story<'a> {
                 }
             }
         }
+        story.known = known;
         story
+    }
+
+    /// Of every raw row, by connection.
+    pub(super) fn times(&self) -> BTreeMap<i64, Vec<DateTime<Utc>>> {
+        let checks =
+            self.checks.iter().map(|checked| (checked.test.connection_id.0, checked.test.checked_at));
+        let samples = self.samples.iter().map(|health| (health.connection_id.0, health.checked_at));
+        let mut times: BTreeMap<i64, Vec<DateTime<Utc>>> = BTreeMap::new();
+        for (id, at) in checks.chain(samples) {
+            times.entry(id).or_default().push(at);
+        }
+        times
     }
 
     fn tested(&mut self, test: &'a TestResult) {
