@@ -8,10 +8,10 @@ use crate::{debian, run};
 /// By name; without a name, all there are.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
-        None => web().and_then(|()| measure("probe", &[])),
+        None => web().and_then(|()| measure("probe", &[])).and_then(|()| measure("watch", &[])),
         Some((name, [])) if name == "web" => web(),
-        Some((name, parts)) if name == "probe" => measure("probe", parts),
-        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …]]")),
+        Some((name, parts)) if name == "probe" || name == "watch" => measure(name, parts),
+        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …] | watch [part …]]")),
     }
 }
 
