@@ -13,6 +13,7 @@ pub mod checks;
 mod clock;
 pub mod connections;
 pub mod database;
+pub mod events;
 mod failure;
 pub mod findings;
 pub mod health;
@@ -53,6 +54,7 @@ struct Inner {
     latencies: single_flight::Flights<(targets::TargetKey, u32), common::Latency>,
     readings: single_flight::Flights<(targets::TargetKey, bool, bool), common::Health>,
     rate: rate_limit::RateLimit,
+    events: events::Events,
     jobs: jobs::Jobs,
     loads: load::Loads,
 }
@@ -77,6 +79,7 @@ impl Service {
     ) -> Result<Self, StoreError> {
         let store = store::Store::open(config).await?;
         let guests = probe::Guests::default();
+        let events = events::Events::begin(store.clone());
         Ok(Self(Arc::new(Inner {
             store,
             held: prober.held(guests.clone()),
@@ -86,20 +89,24 @@ impl Service {
             latencies: single_flight::Flights::default(),
             readings: single_flight::Flights::default(),
             rate: rate_limit::RateLimit::new(clock.clone()),
-            jobs: jobs::Jobs::new(clock.clone()),
+            jobs: jobs::Jobs::new(clock.clone(), events.teller()),
+            events,
             loads: load::Loads::default(),
             clock,
         })))
     }
 
     /// Work that no person asks for, until `stop` is cancelled: purges connections that were deleted more than
-    /// 30 s ago, and drops history that is older than it is kept. One does not wait for the other. In the end it
+    /// 30 s ago, and drops history and events that are older than they are kept. One does not wait for the other. In the end it
     /// stops what is under way, and then says goodbye to every monitored database.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
         let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
-        let both = Box::pin(async { tokio::join!(purging, expiring) });
-        stop.run_until_cancelled(both).await;
+        let forgetting = every(events::FORGET_EVERY, || events::forget(self));
+        let all = Box::pin(async { tokio::join!(purging, expiring, forgetting) });
+        stop.run_until_cancelled(all).await;
+        // Streams would go on for ever, and be waited for.
+        self.0.events.close();
         self.0.jobs.close().await;
         self.0.held.close_all().await;
     }

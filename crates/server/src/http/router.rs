@@ -70,6 +70,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(api::changes::list))
         .routes(routes!(api::statements::list))
         .routes(routes!(api::statements::plan))
+        .routes(routes!(api::events::stream))
         .routes(routes!(api::database::info))
         .routes(routes!(api::database::summary))
         .routes(routes!(api::probes::alive))

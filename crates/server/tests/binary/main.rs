@@ -4,5 +4,6 @@
 
 mod command_line;
 mod embedded;
+mod events;
 mod external;
 mod process;
