@@ -105,7 +105,7 @@ async fn what_happens_is_told_as_it_happens() {
     assert_eq!((created.kind.as_str(), &created.data["connection_id"]), ("connection-created", &id));
     assert!(created.data["at"].is_string() && created.data["details"].is_object(), "{created:?}");
 
-    dashboard.post(&format!("/api/test-connection/{id}")).await;
+    dashboard.post(&format!("/api/test/connection/{id}")).await;
     let failed = events.next().await.unwrap();
     assert_eq!((failed.kind.as_str(), &failed.data["connection_id"]), ("connection-test-failed", &id));
     assert_eq!(failed.data["details"]["status"], "down");

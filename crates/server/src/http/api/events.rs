@@ -11,7 +11,7 @@ use axum::{
 };
 use common::event::{Event, EventData};
 use futures::{Stream, StreamExt};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use service::{Service, events};
 
 use super::{
@@ -27,6 +27,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies (nginx) would collect a stream before they pass it on.
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+/// As of all measurements.
+const NOT_KEPT: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 /// Less than what proxies and browsers wait for on a silent connection.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
@@ -64,7 +66,7 @@ pub(in crate::http) async fn stream(
     let begin = since.clone().or_else(|| events::position(&service));
     let events = events::subscribe(&service, &who, since).await?;
     let sse = Sse::new(sent(begin, events)).keep_alive(KeepAlive::new().interval(ALIVE_EVERY));
-    Ok(([UNBUFFERED], sse).into_response())
+    Ok(([UNBUFFERED, NOT_KEPT], sse).into_response())
 }
 
 /// A line at once: whoever waits for the first byte knows that it is listened to. Without data it is no event, but a browser
