@@ -12,6 +12,7 @@ use leptos_router::{
 use crate::{
     clock::provide_clock,
     components::{Icon, IconName, Logo, ToastRegion, Toasts},
+    live::{LiveStatus, provide_live},
     pages::{
         connection::{ChangesPage, ConnectionPage, HealthPage, LoadPage, QueriesPage},
         connection_form::{EditConnectionPage, NewConnectionPage},
@@ -30,6 +31,7 @@ use crate::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_clock();
+    provide_live();
     Toasts::provide();
     view! {
         <Title formatter=document_title/>
@@ -110,6 +112,7 @@ fn TopBar() -> impl IntoView {
                 <span>"pg-dashboard"</span>
             </a>
             <div class="top__end">
+                <LiveStatus/>
                 <a class="btn btn--quiet only-s" href="/docs" rel="external">"API"</a>
                 <ThemeSwitch/>
             </div>
