@@ -25,6 +25,7 @@ pub use connections::{change::Stored, idempotency::Idempotency, standings::Stand
 pub use error::{ConnectError, StoreError, UrlError};
 pub use history::{
     changes::ChangeFilter,
+    engine::{Progress as ConversionProgress, convert_history},
     maintenance::Maintenance,
     measurement::{Measured, MeasuredHealth, Measurement},
     statement_list::StatementQuery,

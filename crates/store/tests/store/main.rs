@@ -11,6 +11,7 @@ mod list;
 mod loads;
 mod opening;
 mod partitions;
+mod rollups;
 mod secrets;
 mod size;
 mod statements;
