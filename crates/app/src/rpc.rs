@@ -6,6 +6,7 @@
 pub mod changes;
 pub mod load;
 pub mod overview;
+pub mod queries;
 pub mod statements;
 
 use common::{

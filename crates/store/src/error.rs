@@ -151,6 +151,8 @@ pub enum StoreError {
     /// A row says something that this release does not understand.
     #[error("the dashboard's own database holds a {what} that this release does not understand")]
     Unreadable { what: &'static str },
+    #[error("the system gives no thread for the spool: {0}")]
+    Spool(#[from] std::io::Error),
     #[error("a {what} could not be written as JSON")]
     Json {
         what: &'static str,

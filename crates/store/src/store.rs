@@ -8,7 +8,7 @@ use crate::{
     ChunkInterval, KeyRing, StoreConfig, StoreError,
     history::engine::{Engine, Room},
     key_check, migrate,
-    open::{DatabaseUrl, Pool, Session, build_pool, main_url},
+    open::{DatabaseUrl, Pool, Session, build_pool, main_url, migration_url},
     session,
 };
 
@@ -21,6 +21,7 @@ pub struct Store {
 struct Inner {
     pool: Pool,
     url: DatabaseUrl,
+    direct_url: DatabaseUrl,
     mode: DatabaseMode,
     keys: KeyRing,
     retention_days: u32,
@@ -41,9 +42,11 @@ impl Store {
         let (_, engine) = migrate::migrate_and_choose(&config).await?;
         let url = main_url(&config)?;
         let pool = build_pool(url.clone())?;
+        let (_, direct_url) = migration_url(&config)?;
         let inner = Inner {
             pool,
             url,
+            direct_url,
             mode: config.mode,
             keys: config.keys,
             retention_days: config.retention_days,
@@ -92,6 +95,11 @@ impl Store {
 
     pub(crate) fn url(&self) -> &DatabaseUrl {
         &self.inner.url
+    }
+
+    /// Where a session is one's own.
+    pub(crate) fn direct_url(&self) -> &DatabaseUrl {
+        &self.inner.direct_url
     }
 
     pub(crate) fn mode(&self) -> DatabaseMode {

@@ -23,11 +23,13 @@ pub fn Chart(
     /// What a screen reader is told.
     label: String,
     lines: Vec<Line>,
-    /// How long the axis is.
+    /// How long it all took or will take; the axis is as long, or up to the next round number.
     seconds: f64,
     /// Stands at the topmost number.
     unit: &'static str,
 ) -> impl IntoView {
+    let times = Times::of(seconds);
+    let seconds = times.length();
     let most = lines.iter().flat_map(|line| line.points.iter().flatten()).copied().fold(0.0, f64::max);
     let step = step(most);
     let top = step * f64::from(SPACES);
@@ -44,10 +46,11 @@ pub fn Chart(
             view! { <line class="grid" x1="0" x2="1000" y1=y y2=y></line> }
         })
         .collect_view();
-    let times = ticks(seconds)
-        .into_iter()
-        .enumerate()
-        .map(|(at, time)| view! { <span>{if at == 0 { format!("{time} s") } else { time }}</span> })
+    let times = (0..=times.spaces)
+        .map(|at| {
+            let time = at * times.step;
+            view! { <span>{if at == 0 { format!("{time} s") } else { time.to_string() }}</span> }
+        })
         .collect_view();
     let lines = lines
         .into_iter()
@@ -99,14 +102,32 @@ fn axis(value: f64, step: f64) -> String {
     shown.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Five times along the axis, evenly apart.
-fn ticks(seconds: f64) -> Vec<String> {
-    (0..=4u8)
-        .map(|at| {
-            let time = (seconds * f64::from(at) / 4.0 * 10.0).round() / 10.0;
-            format!("{time}")
-        })
-        .collect()
+/// The times along the axis: whole seconds, evenly apart, in steps that people count in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Times {
+    /// Seconds.
+    step: u32,
+    spaces: u32,
+}
+
+impl Times {
+    const STEPS: [u32; 9] = [1, 2, 5, 10, 15, 20, 30, 60, 120];
+    /// More would not fit on a phone.
+    const MOST: u32 = 6;
+
+    fn of(seconds: f64) -> Self {
+        // The last answers come a little after the end.
+        let whole = seconds.round().clamp(1.0, 3600.0) as u32;
+        let step = Self::STEPS
+            .into_iter()
+            .find(|step| whole.div_ceil(*step) <= Self::MOST)
+            .unwrap_or_else(|| whole.div_ceil(Self::MOST));
+        Self { step, spaces: whole.div_ceil(step) }
+    }
+
+    fn length(self) -> f64 {
+        f64::from(self.step * self.spaces)
+    }
 }
 
 fn place(at: usize, value: f64, seconds: f64, top: f64) -> (f64, f64) {
@@ -166,6 +187,15 @@ mod tests {
         assert_eq!(shown, ["0", "0.25", "0.5", "0.75", "1"]);
         assert_eq!(axis(12_500.0, 2500.0), "12\u{202F}500");
         assert_eq!(axis(0.004, 0.002), "0.004");
+    }
+
+    #[test]
+    fn times_are_whole_seconds_in_steps_that_people_count_in() {
+        let told: Vec<_> = [0.4, 3.0, 7.2, 10.03, 30.0, 61.0, 300.4]
+            .map(|seconds| Times::of(seconds))
+            .map(|times| (times.step, times.spaces))
+            .into();
+        assert_eq!(told, [(1, 1), (1, 3), (2, 4), (2, 5), (5, 6), (15, 5), (60, 5)]);
     }
 
     #[test]

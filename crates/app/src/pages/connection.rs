@@ -13,12 +13,13 @@ mod health;
 mod last_test;
 mod latency;
 mod load;
+mod pooler;
 mod queries;
 mod recent;
 mod server_facts;
 mod statements;
 mod tabs;
-mod words;
+pub(super) mod words;
 
 pub use self::{changes::ChangesPage, health::HealthPage, load::LoadPage, queries::QueriesPage};
 

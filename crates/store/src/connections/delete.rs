@@ -1,12 +1,14 @@
 //! Deleting: hidden at once, restorable for 30 s, then gone with its secret and history.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use common::{ConnectionId, connection::UNDO_WINDOW_S};
+use common::{ConnectionId, connection::UNDO_WINDOW_S, event::EventKind};
+use serde_json::json;
 use tokio_postgres::types::Type;
 
 use super::naming::{as_name_taken, free_name, is_name_taken, name_key};
 use crate::{
     Store, StoreError,
+    events::tell,
     open::commit,
     session::{self, Params},
 };
@@ -53,6 +55,7 @@ impl Store {
             return Err(StoreError::Conflict { current });
         }
         session::execute(&transaction, DELETE, &[(&id.0, Type::INT8), (&now, Type::TIMESTAMPTZ)]).await?;
+        tell::of_connection(&transaction, EventKind::ConnectionDeleted, id, now, json!({})).await?;
         commit(transaction).await
     }
 
@@ -84,6 +87,8 @@ impl Store {
             &[(&id.0, Type::INT8), (&name, Type::TEXT), (&name_key(&name), Type::TEXT)],
         )
         .await?;
+        let restored = json!({ "restored": true });
+        tell::of_connection(&transaction, EventKind::ConnectionCreated, id, now, restored).await?;
         commit(transaction).await
     }
 

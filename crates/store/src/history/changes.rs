@@ -13,31 +13,36 @@ use tokio_postgres::{
 
 use crate::{Store, StoreError, session};
 
-/// Inserts the changes of one reading. The parameters from $3 on are those of [`Columns::params`].
+/// Inserts the changes of one reading, and tells those that are new. The parameters from $3 on are those of [`Columns::params`].
 ///
 /// Two readings at once begin at the same memory and notice the same: what the newest change of its subject, less than a
 /// minute ago, says already is not said again.
 const RECORD: &str = "
-insert into dashboard.changes (connection_id, at, kind, subject, before, after)
-select reading.connection_id, noticed.at, noticed.kind, noticed.subject, noticed.before, noticed.after
-from (
-    select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share
-) reading
-cross join unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) with ordinality
-    as noticed (at, kind, subject, before, after, place)
-left join lateral (
-    select known.at, known.before, known.after
-    from dashboard.changes known
-    where known.connection_id = reading.connection_id and known.kind = noticed.kind
-        and known.subject is not distinct from noticed.subject
-        and known.at between noticed.at - interval '1 minute' and noticed.at
-    order by known.at desc
-    limit 1
-) latest on true
-where latest.at is null
-    or (latest.before, latest.after) is distinct from (noticed.before, noticed.after)
-order by noticed.place
-on conflict do nothing";
+with changed as (
+    insert into dashboard.changes (connection_id, at, kind, subject, before, after)
+    select reading.connection_id, noticed.at, noticed.kind, noticed.subject, noticed.before, noticed.after
+    from (
+        select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share
+    ) reading
+    cross join unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) with ordinality
+        as noticed (at, kind, subject, before, after, place)
+    left join lateral (
+        select known.at, known.before, known.after
+        from dashboard.changes known
+        where known.connection_id = reading.connection_id and known.kind = noticed.kind
+            and known.subject is not distinct from noticed.subject
+            and known.at between noticed.at - interval '1 minute' and noticed.at
+        order by known.at desc
+        limit 1
+    ) latest on true
+    where latest.at is null
+        or (latest.before, latest.after) is distinct from (noticed.before, noticed.after)
+    order by noticed.place
+on conflict do nothing
+    returning connection_id, at, kind, subject
+)
+insert into dashboard.events (kind, connection_id, at, details)
+select 'change', connection_id, at, jsonb_build_object('kind', kind, 'subject', subject) from changed";
 
 /// Newest first; what one reading noticed stays in its order. Parameters: $1 connection, $2 kind, $3 from, $4 before
 /// when, $5 whether there is a cursor and $6 its time, $7 its id, $8 limit.

@@ -5,12 +5,15 @@
 
 mod batch;
 mod changes;
+mod charts;
 mod connections;
+mod events;
 mod history;
 mod list;
 mod loads;
 mod opening;
 mod partitions;
+mod plans;
 mod rollups;
 mod secrets;
 mod size;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
+use common::ConnectionStatus;
 use tokio_postgres::{Transaction, types::Type};
 
 use super::{Read, Reading};
@@ -14,16 +15,21 @@ use crate::{
 /// Waits for a purge and keeps it waiting: history is never written for a connection that is gone. Two batches with
 /// the same connections come one after the other, in one order, so that neither reckons from what the other is about to change.
 const LOCK: &str = "
-select id, address_version from dashboard.connections where id = any ($1) order by id for no key update";
+select id, address_version, paused, deleted_at is not null as hidden
+from dashboard.connections
+where id = any ($1)
+order by id
+for no key update";
 /// A statement of its own: it sees what was committed while the first one waited.
 const STANDING: &str = "
-select wanted.id, test.checked_at as tested_at, health.checked_at as read_at,
+select wanted.id, test.checked_at as tested_at, test.ok, health.checked_at as read_at,
     coalesce(health.status in ('warning', 'critical'), false) as degraded
 from unnest($1::int8[]) as wanted (id)
 left join dashboard.latest_tests test on test.connection_id = wanted.id
 left join dashboard.latest_health health on health.connection_id = wanted.id";
 
 /// By connection, those that are there.
+#[derive(Debug, Default)]
 pub(super) struct Known(HashMap<i64, Standing>);
 
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +40,26 @@ pub(super) struct Standing {
     pub(super) read_at: Option<DateTime<Utc>>,
     /// The newest health was warning or critical.
     pub(super) degraded: bool,
+    /// The newest test passed. `None`: never tested.
+    pub(super) ok: Option<bool>,
+    pub(super) paused: bool,
+    /// Deleted, and not purged yet.
+    pub(super) hidden: bool,
+    /// Before the batch.
+    pub(super) was: ConnectionStatus,
+}
+
+impl Standing {
+    /// How the connection stands, as lists show it.
+    pub(super) fn status(&self) -> ConnectionStatus {
+        match (self.paused, self.ok, self.degraded) {
+            (true, ..) => ConnectionStatus::Paused,
+            (_, None, _) => ConnectionStatus::Unknown,
+            (_, Some(false), _) => ConnectionStatus::Down,
+            (_, _, true) => ConnectionStatus::Degraded,
+            (_, _, false) => ConnectionStatus::Up,
+        }
+    }
 }
 
 impl Known {
@@ -51,8 +77,16 @@ impl Known {
         )?;
         let mut known = HashMap::with_capacity(locked.len());
         for row in &locked {
-            let address_version = row.try_get("address_version")?;
-            let standing = Standing { address_version, tested_at: None, read_at: None, degraded: false };
+            let standing = Standing {
+                address_version: row.try_get("address_version")?,
+                tested_at: None,
+                read_at: None,
+                degraded: false,
+                ok: None,
+                paused: row.try_get("paused")?,
+                hidden: row.try_get("hidden")?,
+                was: ConnectionStatus::Unknown,
+            };
             known.insert(row.try_get("id")?, standing);
         }
         for row in &standing {
@@ -60,9 +94,15 @@ impl Known {
                 standing.tested_at = row.try_get("tested_at")?;
                 standing.read_at = row.try_get("read_at")?;
                 standing.degraded = row.try_get("degraded")?;
+                standing.ok = row.try_get("ok")?;
+                standing.was = standing.status();
             }
         }
         Ok(Self(known))
+    }
+
+    pub(super) fn get(&self, connection_id: i64) -> Option<&Standing> {
+        self.0.get(&connection_id)
     }
 
     pub(super) fn get_mut(&mut self, connection_id: i64) -> Option<&mut Standing> {

@@ -10,6 +10,7 @@ mod newest;
 mod samples;
 mod spans;
 mod story;
+mod told;
 
 use common::{Health, TestResult};
 use serde_json::Value;
@@ -46,8 +47,8 @@ impl<'a> Reading<'a> {
 }
 
 impl Store {
-    /// Keeps a batch exactly once: its rows, the newest readings, findings, changes and the writer's mark, in one
-    /// transaction. `writer` is a random number of whoever sends the batches, `up_to` that of the batch's last
+    /// Keeps a batch exactly once: its rows, the newest readings, findings, changes, events and the writer's mark, in
+    /// one transaction. `writer` is a random number of whoever sends the batches, `up_to` that of the batch's last
     /// measurement: a batch at or below the mark changes nothing.
     ///
     /// Of measurements that are there already nothing is kept twice; for a connection that is gone, nothing happens; one
@@ -96,6 +97,7 @@ impl Store {
         newest::tests(&transaction, &story).await?;
         newest::health(&transaction, &story).await?;
         spans::keep(&transaction, &story.spans).await?;
+        told::tell(&transaction, &story).await?;
         for (health, version) in &story.changed {
             changes::record(&transaction, health.connection_id, &health.changes, *version).await?;
         }

@@ -43,6 +43,8 @@ pub(super) struct Story<'a> {
     /// Readings that noticed changes, and of which version: those that were the newest when they were taken. Any other
     /// had a memory that did not count.
     pub(super) changed: Vec<(&'a Health, i32)>,
+    /// How the connections stand after it.
+    pub(super) known: Known,
 }
 
 impl<'a> Story<'a> {
@@ -64,6 +66,7 @@ impl<'a> Story<'a> {
                     }
                     if is_newest(standing.tested_at) {
                         standing.tested_at = Some(at);
+                        standing.ok = Some(test.ok);
                         story.tested(test);
                     }
                 }
@@ -83,6 +86,7 @@ impl<'a> Story<'a> {
                 }
             }
         }
+        story.known = known;
         story
     }
 
