@@ -19,7 +19,9 @@ use crate::{
 };
 
 /// CSS pixels.
-const SPACE_FOR_A_TIME: f64 = 92.0;
+const SPACE_FOR_A_TIME: f64 = 72.0;
+/// More than these nobody needs, however wide the place is.
+const MOST_TIMES: f64 = 9.0;
 const SPACE_FOR_A_VALUE: f64 = 44.0;
 const LABEL_SIZE: f64 = 11.0;
 const FAIL_RADIUS: f64 = 6.0;
@@ -134,7 +136,7 @@ impl<'a> Drawing<'a> {
 
     fn times<B: DrawingBackend>(&self, backend: &mut B) -> Drawn<B> {
         let frame = self.frame;
-        let most = (f64::from(frame.width) / frame.scale / SPACE_FOR_A_TIME).floor() as u32;
+        let most = (f64::from(frame.width) / frame.scale / SPACE_FOR_A_TIME).min(MOST_TIMES).floor() as u32;
         let ticks = time_axis::ticks(self.chart.from, self.chart.to, most, self.chart.across, self.zone);
         let below = frame.bottom() + frame.px(8.0);
         for (at, (t, words)) in ticks.into_iter().enumerate() {

@@ -4,6 +4,8 @@
 //! series apart, so that each can have a layer of its own, and tells what stands at a place. Nothing here knows a page,
 //! a clock or a time zone: those come in. Why plotters' chart builder is not used: docs/decisions/0014.
 
+#[cfg(feature = "canvas")]
+pub mod canvas;
 mod chart;
 mod columns;
 mod drawing;

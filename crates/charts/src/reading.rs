@@ -1,7 +1,7 @@
 //! What stands at a time: for the cross-hair, and for whoever reads a chart by keyboard.
 
 use crate::{
-    chart::{Chart, Shape, Trace},
+    chart::{Across, Chart, Shape, Trace},
     drawing::Hidden,
     time_axis::moment,
     zone::Zone,
@@ -66,6 +66,39 @@ impl Chart {
     /// Whether there is anything to tell of a row: not of the beginning of a gap.
     fn is_stop(&self, row: usize) -> bool {
         self.failures[row] > 0 || self.values.iter().any(|values| !values[row].is_nan())
+    }
+
+    /// The chart in a sentence or two: what it shows, from when to when, and between which values.
+    pub fn in_words(&self, title: &str, zone: &Zone) -> String {
+        let (from, to) = (moment(self.from, 0, self.across, zone), moment(self.to, 0, self.across, zone));
+        let extent = match self.across {
+            Across::Time => format!(" from {from} to {to} {}", zone.name(self.to)),
+            Across::Elapsed => String::new(),
+        };
+        let mut parts: Vec<String> =
+            (0..self.traces.len()).filter_map(|at| self.extent_in_words(at)).collect();
+        if parts.is_empty() {
+            parts.push("no values".to_owned());
+        }
+        let failures: u32 = self.failures.iter().sum();
+        if failures > 0 {
+            parts.push(format!("{failures} failed"));
+        }
+        match self.gaps.len() {
+            0 => {}
+            1 => parts.push("one gap".to_owned()),
+            gaps => parts.push(format!("{gaps} gaps")),
+        }
+        format!("{title}{extent}: {}.", parts.join(", "))
+    }
+
+    fn extent_in_words(&self, trace: usize) -> Option<String> {
+        let known =
+            |values: &[f64]| values.iter().copied().filter(|value| !value.is_nan()).collect::<Vec<_>>();
+        let values = known(&self.values[trace]);
+        let lows = if self.lows[trace].is_empty() { values.clone() } else { known(&self.lows[trace]) };
+        let (least, most) = (lows.into_iter().reduce(f64::min)?, values.into_iter().reduce(f64::max)?);
+        Some(format!("{} {}", self.traces[trace].label, self.unit.told_between(least, most)))
     }
 
     pub fn reading(&self, row: usize, hidden: Hidden, zone: &Zone) -> Option<Reading> {

@@ -10,7 +10,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-const STEPS: [i64; 21] = [
+const STEPS: [i64; 22] = [
     SECOND,
     2 * SECOND,
     5 * SECOND,
@@ -30,6 +30,7 @@ const STEPS: [i64; 21] = [
     12 * HOUR,
     DAY,
     2 * DAY,
+    3 * DAY,
     7 * DAY,
     14 * DAY,
 ];
