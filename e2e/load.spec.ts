@@ -67,9 +67,9 @@ test('a load test that is out of range is refused by field, and keeps what was t
   expectStatus(page, 422);
   const id = await dashboard.add(working);
   await open(`/connections/${id}/load`);
-  await field(page, 'Growing over').fill('7');
+  await field(page, 'Ramp-up').fill('7');
   await start(page, 201, 0.5);
-  for (const [label, typed] of [['Connections', '201'], ['Seconds', '0.5'], ['Growing over', '7']] as const) {
+  for (const [label, typed] of [['Connections', '201'], ['Seconds', '0.5'], ['Ramp-up', '7']] as const) {
     await expect(field(page, label)).toHaveAttribute('aria-invalid', 'true');
     await expect(field(page, label)).toHaveValue(typed);
     await expect(field(page, label)).toHaveAccessibleDescription(/From/);

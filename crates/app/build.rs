@@ -4,7 +4,8 @@
 use std::{env, fmt::Write as _, fs, path::Path, process};
 
 /// Variant and file name in `node_modules/lucide-static/icons`.
-const ICONS: [(&str, &str); 39] = [
+const ICONS: [(&str, &str); 41] = [
+    ("Activity", "activity"),
     ("ArrowLeft", "arrow-left"),
     ("ArrowRight", "arrow-right"),
     ("Bolt", "zap"),
@@ -35,6 +36,7 @@ const ICONS: [(&str, &str); 39] = [
     ("Pin", "map-pin"),
     ("Plus", "plus"),
     ("Puzzle", "puzzle"),
+    ("Queries", "text-search"),
     ("Refresh", "refresh-cw"),
     ("Search", "search"),
     ("Server", "server"),

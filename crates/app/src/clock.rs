@@ -14,7 +14,7 @@ use crate::wire;
 /// A browser's clock that is off by more than this is corrected to the server's.
 const TOLERATED_SKEW: TimeDelta = TimeDelta::seconds(5);
 
-const MONTHS: [&str; 12] =
+pub(crate) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ pub(crate) fn day(at: DateTime<Utc>) -> String {
 }
 
 /// As chrono writes it.
-fn rfc3339(at: DateTime<Utc>) -> String {
+pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
     let fraction = match at.nanosecond() {
         0 => String::new(),
         nanos if nanos % 1_000_000 == 0 => format!(".{:03}", nanos / 1_000_000),
@@ -106,11 +106,13 @@ fn rfc3339(at: DateTime<Utc>) -> String {
     format!("{}T{}{fraction}+00:00", date(at), time(at))
 }
 
-fn date(at: DateTime<Utc>) -> String {
+/// `2026-05-04`
+pub(crate) fn date(at: DateTime<Utc>) -> String {
     format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day())
 }
 
-fn time(at: DateTime<Utc>) -> String {
+/// `14:03:07`
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 

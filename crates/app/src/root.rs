@@ -18,6 +18,7 @@ use crate::{
         delete::DeletePage,
         not_found::NotFoundPage,
         overview::OverviewPage,
+        queries::AllQueriesPage,
     },
     raw_text::raw_text,
     theme::ThemeSwitch,
@@ -49,6 +50,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connections/:id/changes") view={Lazy::<ChangesPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/queries") view={Lazy::<AllQueriesPage>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Main>
         </Router>
@@ -61,24 +63,32 @@ fn document_title(page: String) -> String {
     raw_text(&format!("{page} · pg-dashboard")).into_owned()
 }
 
+/// At the left; on a phone at the bottom.
 #[component]
 fn Rail() -> impl IntoView {
     let path = use_location().pathname;
     // Not the router's `<A>`: what it can do beside this would be 1 % of the first page's script.
-    let here = move || path.with(|path| path == "/").then_some("page");
+    let here = move |href: &'static str| path.with(|path| path == href).then_some("page");
+    let item = move |href: &'static str, label: &'static str, name: IconName| {
+        view! {
+            <li>
+                <a class="rail__item" href=href title=label aria-current=move || here(href)>
+                    <Icon name/>
+                    <span class="rail__text">{label}</span>
+                </a>
+            </li>
+        }
+        .into_any()
+    };
     view! {
         <nav class="rail" aria-label="Main">
-            <a class="rail__brand" href="/" aria-current=move || here()>
+            <a class="rail__brand" href="/" aria-current=move || here("/")>
                 <Logo/>
                 <span class="rail__text">"pg-dashboard"</span>
             </a>
             <ul class="rail__list">
-                <li>
-                    <a class="rail__item" href="/" title="Overview" aria-current=move || here()>
-                        <Icon name=IconName::Overview/>
-                        <span class="rail__text">"Overview"</span>
-                    </a>
-                </li>
+                {item("/", "Overview", IconName::Overview)}
+                {item("/queries", "Queries", IconName::Queries)}
             </ul>
             <ul class="rail__list rail__list--end">
                 <li>

@@ -7,6 +7,7 @@ pub mod changes;
 pub mod history;
 pub mod load;
 pub mod overview;
+pub mod queries;
 pub mod statements;
 
 use common::{

@@ -101,6 +101,13 @@ pub struct HealthSummary {
     pub headline: String,
 }
 
+/// What a connection is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionName {
+    pub id: ConnectionId,
+    pub name: String,
+}
+
 /// A connection with its last check and health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 
 /// A duration in milliseconds, to the microsecond.
 pub fn millis(duration: Duration) -> f64 {
@@ -25,9 +25,32 @@ pub fn whole_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(6)
 }
 
+/// A moment as a program writes it (RFC 3339) or as a form does (`2026-05-04T14:00`, of UTC).
+pub fn parse_moment(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Some(at.to_utc());
+    }
+    let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
+    local.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok()).map(|at| at.and_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_from_programs_and_from_forms() {
+        let afternoon = parse_moment("2026-05-04T14:00").unwrap();
+        assert_eq!(afternoon.to_rfc3339(), "2026-05-04T14:00:00+00:00");
+        assert_eq!(parse_moment("2026-05-04T14:00:00"), Some(afternoon));
+        assert_eq!(parse_moment(" 2026-05-04T16:00:00+02:00 "), Some(afternoon));
+        for not_a_time in
+            ["", "yesterday", "2026-05-04", "2026-13-04T14:00", "2026-05-04T25:00", "1714831200"]
+        {
+            assert_eq!(parse_moment(not_a_time), None, "{not_a_time}");
+        }
+    }
 
     #[test]
     fn nanoseconds_are_left_out() {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use common::{
     Connection, ConnectionId, ConnectionInput, Created, FieldError, Page, PasswordChange, Problem, SslMode,
-    TestResult, connection::ListQuery, list,
+    TestResult,
+    connection::{ConnectionName, ListQuery},
+    list,
 };
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use store::{Idempotency, Stored};
@@ -25,6 +27,12 @@ pub async fn list(service: &Service, who: &Principal, query: ListQuery) -> Resul
         return Err(Problem::field("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
     }
     service.store().list(&query, service.0.clock.now()).await.map_err(failure::from_store)
+}
+
+/// What every connection is called, in the order of the names.
+pub async fn names(service: &Service, who: &Principal) -> Result<Vec<ConnectionName>, Problem> {
+    who.require(Permission::Read)?;
+    service.store().connection_names().await.map_err(failure::from_store)
 }
 
 /// One connection with its last check and health.
@@ -55,6 +63,7 @@ pub async fn create(
     let now = service.0.clock.now();
     let id = service.store().insert(&input, once, now).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection created");
+    service.0.watching.note_change();
     let test = if input.test { tested(service, id).await } else { None };
     Ok(Created { connection: get(service, who, id).await?, test })
 }
@@ -106,6 +115,7 @@ pub async fn update(
     if !may_go_on {
         load::revoke(service, id);
     }
+    service.0.watching.note_change();
     service.0.held.close(id).await;
     changed
 }
@@ -136,6 +146,9 @@ pub async fn delete(
     service.store().delete(id, version, service.0.clock.now()).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection deleted");
     load::revoke(service, id);
+    service.0.watching.note_change();
+    service.0.memories.forget(id);
+    service.0.order.forget(id);
     service.0.held.close(id).await;
     Ok(())
 }
@@ -150,6 +163,7 @@ pub async fn restore(service: &Service, who: &Principal, id: ConnectionId) -> Re
         error => failure::from_store(error),
     })?;
     tracing::info!(%id, "connection restored");
+    service.0.watching.note_change();
     get(service, who, id).await
 }
 

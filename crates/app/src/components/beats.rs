@@ -18,19 +18,16 @@ pub fn Beats(checks: Vec<HeartbeatStatus>) -> impl IntoView {
         path(newest, HeartbeatStatus::Down, "2V18"),
         dots(PLACES - newest.len()) + &path(newest, HeartbeatStatus::None, "10h.01"),
     );
+    let words = in_words(newest);
     view! {
-        <svg
-            class="beats"
-            viewBox="0 0 180 20"
-            preserveAspectRatio="xMaxYMid slice"
-            role="img"
-            aria-label=in_words(newest)
-        >
-            <path d=up></path>
-            <path class="beats__warn" d=degraded></path>
-            <path class="beats__crit" d=down></path>
-            <path class="beats__off" d=none></path>
-        </svg>
+        <span class="beats" role="img" aria-label=words.clone() title=words>
+            <svg viewBox="0 0 180 20" preserveAspectRatio="xMaxYMid slice">
+                <path d=up></path>
+                <path class="beats__warn" d=degraded></path>
+                <path class="beats__crit" d=down></path>
+                <path class="beats__off" d=none></path>
+            </svg>
+        </span>
     }
 }
 

@@ -14,12 +14,13 @@ mod last_test;
 mod latency;
 mod latency_history;
 mod load;
+mod pooler;
 mod queries;
 mod recent;
 mod server_facts;
 mod statements;
 mod tabs;
-mod words;
+pub(super) mod words;
 
 pub use self::{
     changes::ChangesPage, health::HealthPage, latency_history::LatencyPage, load::LoadPage,

@@ -1,5 +1,6 @@
 //! The pages, one file or folder each.
 
+mod address;
 pub mod connection;
 pub mod connection_form;
 pub mod delete;
@@ -7,3 +8,7 @@ mod lazy;
 mod named_connection;
 pub mod not_found;
 pub mod overview;
+pub mod queries;
+mod range;
+mod statement_cell;
+mod which_connection;

@@ -53,10 +53,22 @@ pub struct Score {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Numbers {
     pub connections: ConnectionCounts,
+    pub availability: Availability,
     pub latency_ms: LatencyPercentiles,
     pub findings: FindingCounts,
     #[serde(with = "ts_microseconds_option")]
     pub checked_at: Option<DateTime<Utc>>,
+}
+
+/// The part of the checks that passed, from 0 to 1; `None` where there was no check.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Availability {
+    /// In the last 24 h.
+    pub day: Option<f64>,
+    /// In the last 7 days.
+    pub week: Option<f64>,
+    /// In the last 30 days.
+    pub month: Option<f64>,
 }
 
 /// What needs a person, in a few words.
@@ -105,7 +117,7 @@ pub enum TestAllAnswer {
 mod shown {
     use common::{Connection, ConnectionStatus, Page, database::DatabaseSummary};
 
-    use super::{Finding, Numbers, Row, Score};
+    use super::{Availability, Finding, Numbers, Row, Score};
 
     pub(super) fn page<T, U: From<T>>(Page { items, total, next }: Page<T>) -> Page<U> {
         Page { items: items.into_iter().map(U::from).collect(), total, next }
@@ -157,8 +169,11 @@ mod shown {
 
     impl From<DatabaseSummary> for Numbers {
         fn from(summary: DatabaseSummary) -> Self {
-            let DatabaseSummary { connections, latency_ms, findings, checked_at, .. } = summary;
-            Self { connections, latency_ms, findings, checked_at }
+            let DatabaseSummary { connections, availability_ratio, latency_ms, findings, checked_at, .. } =
+                summary;
+            let ratio = |range| availability_ratio.get(range).copied().flatten();
+            let availability = Availability { day: ratio("24h"), week: ratio("7d"), month: ratio("30d") };
+            Self { connections, availability, latency_ms, findings, checked_at }
         }
     }
 

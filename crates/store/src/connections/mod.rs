@@ -9,6 +9,7 @@ mod heartbeats;
 pub(crate) mod idempotency;
 mod insert;
 mod list;
+mod names;
 mod naming;
 mod rows;
 pub(crate) mod standings;

@@ -1,15 +1,21 @@
 //! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
 //! has been wrong.
 
+mod availability;
+mod batch;
 pub(crate) mod changes;
-mod expiry;
+pub(crate) mod charts;
+pub(crate) mod engine;
 mod finding_list;
 mod json;
 mod latest;
 mod loads;
-mod percentiles;
-mod record_health;
-mod record_test;
+pub(crate) mod maintenance;
+pub(crate) mod measurement;
+pub(crate) mod plans;
+pub(crate) mod recent;
+mod record;
+mod resolution;
 mod sizes;
 pub(crate) mod statement_list;
 pub(crate) mod statements;

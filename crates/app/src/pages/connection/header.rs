@@ -11,6 +11,7 @@ use web_sys::MouseEvent;
 use super::{
     detail::{AfterReading, Detail},
     tabs::Tabs,
+    words,
 };
 use crate::{
     clock::day,
@@ -75,7 +76,8 @@ fn Badges(connection: Connection) -> impl IntoView {
         view! { <span class="badge"><Icon name=IconName::Server/>"PostgreSQL "{version}</span> }.into_any()
     });
     let pooler = test.and_then(|test| test.pooler.clone()).map(|pooler| {
-        let name = if pooler.kind == "pgbouncer" { "PgBouncer".to_owned() } else { pooler.kind };
+        let name =
+            if pooler.kind == "unknown" { "a pooler" } else { words::pooler_name(&pooler.kind) }.to_owned();
         view! { <span class="badge" title="A pooler shares the server's sessions">"Through "{name}</span> }
             .into_any()
     });

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use super::{
     detail::{AfterReading, Detail},
+    pooler::Pool,
     words,
 };
 use crate::{
@@ -52,8 +53,8 @@ fn Facts(health: Health) -> impl IntoView {
         metrics.transactions_per_s.map(|per_s| Quantity { number: units::figures(per_s), unit: "/s" });
     // Not every server has one; where it is not known whether there is one, the reason says so.
     let pooler = server.pooler.as_ref().map(|pooler| match &pooler.version {
-        Some(version) => text(&format!("{} {version}", pooler.kind)),
-        None => text(&pooler.kind),
+        Some(version) => text(&format!("{} {version}", words::pooler_name(&pooler.kind))),
+        None => text(words::pooler_name(&pooler.kind)),
     });
     let pooler = pooler.or_else(|| (!unavailable.contains_key("pooler")).then(|| text("none seen")));
     let why = |field: &str| why(&unavailable, field);
@@ -71,6 +72,7 @@ fn Facts(health: Health) -> impl IntoView {
                 <Fact label="Time zone" value=server.timezone.as_deref().map(text) why=why("timezone")/>
             </dl>
             <Sessions why=why("active_connections") metrics/>
+            {server.pooler.clone().map(|pooler| view! { <Pool pooler/> })}
         </div>
     }
     .into_any()

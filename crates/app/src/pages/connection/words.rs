@@ -3,7 +3,7 @@
 use common::{Phase, Reason, Unavailable, health::CheckStatus, units};
 
 /// Why a value is missing. Sentences stay as they are; slugs become words.
-pub(super) fn reason(reason: &str) -> String {
+pub(in crate::pages) fn reason(reason: &str) -> String {
     let words = match reason {
         Reason::FIRST_READING => "needs a second reading",
         Reason::NOT_COLLECTED => "not collected yet",
@@ -24,7 +24,7 @@ pub(super) fn reason(reason: &str) -> String {
 }
 
 /// A reason as a sentence of its own, without its full stop. Names of PostgreSQL keep their small letters.
-pub(super) fn sentence(slug: &str) -> String {
+pub(in crate::pages) fn sentence(slug: &str) -> String {
     let words = reason(slug);
     let words = words.trim_end_matches('.');
     let mut letters = words.chars();
@@ -35,17 +35,26 @@ pub(super) fn sentence(slug: &str) -> String {
 }
 
 /// Why a field of an object is `None`.
-pub(super) fn why(unavailable: &Unavailable, field: &str) -> String {
+pub(in crate::pages) fn why(unavailable: &Unavailable, field: &str) -> String {
     unavailable.get(field).map_or_else(|| "not known".to_owned(), |missing| reason(&missing.reason))
 }
 
 /// A span of milliseconds of any length: `840 ms`, `12.4 s`, `38 min`, `5 h 10 min`.
-pub(super) fn long_millis(ms: f64) -> String {
+pub(in crate::pages) fn long_millis(ms: f64) -> String {
     if ms < 60_000.0 { units::millis(ms).to_string() } else { units::span(ms / 1000.0) }
 }
 
+/// As the pooler's makers write it.
+pub(in crate::pages) fn pooler_name(kind: &str) -> &str {
+    match kind {
+        "pgbouncer" => "PgBouncer",
+        "unknown" => "of unknown make",
+        other => other,
+    }
+}
+
 /// What a phase is called in a sentence about how far a test came.
-pub(super) fn phase_name(phase: Phase) -> &'static str {
+pub(in crate::pages) fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Dns => "DNS",
         Phase::Tcp => "TCP",
@@ -56,7 +65,7 @@ pub(super) fn phase_name(phase: Phase) -> &'static str {
 }
 
 /// What a check's verdict is called.
-pub(super) fn verdict(status: CheckStatus) -> &'static str {
+pub(in crate::pages) fn verdict(status: CheckStatus) -> &'static str {
     match status {
         CheckStatus::Ok => "ok",
         CheckStatus::Info => "note",
@@ -68,7 +77,7 @@ pub(super) fn verdict(status: CheckStatus) -> &'static str {
 }
 
 /// How many checks ended how: `2 checks: 1 ok, 1 warning`.
-pub(super) fn tally(statuses: &[CheckStatus]) -> String {
+pub(in crate::pages) fn tally(statuses: &[CheckStatus]) -> String {
     let order = [
         CheckStatus::Critical,
         CheckStatus::Warning,
@@ -94,7 +103,7 @@ pub(super) fn tally(statuses: &[CheckStatus]) -> String {
 }
 
 /// A reading of a check with its unit.
-pub(super) fn reading(value: f64, unit: &str) -> String {
+pub(in crate::pages) fn reading(value: f64, unit: &str) -> String {
     match unit {
         "ratio" => format!("{} %", units::percent(value)),
         "bytes" => units::bytes(value as i64).to_string(),

@@ -1,12 +1,15 @@
 //! All connections in a few numbers.
 
-use common::database::{ConnectionCounts, FindingCounts};
+use common::{
+    database::{ConnectionCounts, FindingCounts},
+    units,
+};
 use leptos::prelude::*;
 
 use super::Overview;
 use crate::{
     components::{Millis, Tile, Tiles, Tone, Unknown},
-    rpc::overview::Numbers,
+    rpc::overview::{Availability, Numbers},
 };
 
 #[component]
@@ -23,9 +26,9 @@ pub(super) fn SummaryTiles(overview: Overview) -> impl IntoView {
 
 #[component]
 fn NumberTiles(summary: Numbers) -> impl IntoView {
-    let Numbers { connections, latency_ms, findings, .. } = summary;
+    let Numbers { connections, availability, latency_ms, findings, .. } = summary;
     let median = match latency_ms.p50 {
-        Some(ms) => format!("median {}", common::units::millis(ms)),
+        Some(ms) => format!("median {}", units::millis(ms)),
         None => "no check in the last 24 h".to_owned(),
     };
     view! {
@@ -38,6 +41,12 @@ fn NumberTiles(summary: Numbers) -> impl IntoView {
             </Tile>
             <Tile label="Down" tone=Tone::Crit href="/?status=down" note="the last check failed">
                 {connections.down}
+            </Tile>
+            <Tile label="Availability" note=longer(availability)>
+                {match availability.day {
+                    Some(ratio) => view! { {units::percent(ratio)} " " <span class="unit">"%"</span> }.into_any(),
+                    None => view! { <Unknown/> }.into_any(),
+                }}
             </Tile>
             <Tile label="Latency p95" note=median>
                 {match latency_ms.p95 {
@@ -62,6 +71,17 @@ fn of_all(counts: &ConnectionCounts) -> String {
     words
 }
 
+/// What stands below the last 24 h.
+fn longer(Availability { day, week, month }: Availability) -> String {
+    let told = |ratio: Option<f64>, span| Some(format!("{} % in {span}", units::percent(ratio?)));
+    let longer: Vec<String> = [told(week, "7 d"), told(month, "30 d")].into_iter().flatten().collect();
+    match (day, longer.is_empty()) {
+        (_, false) => longer.join(", "),
+        (Some(_), true) => "of the checks in 24 h".to_owned(),
+        (None, true) => "not known yet".to_owned(),
+    }
+}
+
 fn by_severity(counts: FindingCounts) -> String {
     let warnings =
         if counts.warning == 1 { "1 warning".to_owned() } else { format!("{} warnings", counts.warning) };
@@ -76,6 +96,15 @@ fn by_severity(counts: FindingCounts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn availability_says_how_long_it_looks_back_and_never_guesses() {
+        let none = Availability { day: None, week: None, month: None };
+        assert_eq!(longer(none), "not known yet");
+        assert_eq!(longer(Availability { day: Some(1.0), ..none }), "of the checks in 24 h");
+        let all = Availability { day: Some(1.0), week: Some(0.9997), month: Some(0.998) };
+        assert_eq!(longer(all), "99.97 % in 7 d, 99.8 % in 30 d");
+    }
 
     #[test]
     fn notes_say_only_what_there_is() {

@@ -29,40 +29,34 @@ fn Before(last: LoadReport, before: LoadReport) -> impl IntoView {
         let at = before.started_at;
         move || view! { <Ago at suffix=" ago"/> }
     };
-    let other_test = differences_of_the_tests(&last, &before);
-    let other_test = (!other_test.is_empty()).then(|| {
-        view! { <p class="panel__body small muted">"It was another test: "<bdi>{other_test.join("; ")}</bdi>"."</p> }
+    let unlike = differences_of_the_tests(&last, &before);
+    let alike = unlike.is_empty();
+    let unlike = (!alike).then(|| {
+        view! {
+            <p class="panel__body small muted">
+                "It was another test: "<bdi>{unlike.join("; ")}</bdi>
+                ". What differs below may come from that, so nothing is called better or worse."
+            </p>
+        }
     });
-    let rows = lines(&last)
-        .into_iter()
-        .zip(lines(&before))
+    let differences = lines(&last)
+        .iter()
+        .zip(&lines(&before))
         .map(|(now, then)| {
-            let (tone, words) = difference(&now, &then);
-            view! {
-                <tr>
-                    <th scope="row">{now.label}</th>
-                    <td class="r num">{shown(&then)}</td>
-                    <td class="r num">{shown(&now)}</td>
-                    <td class=tone.map_or("r muted", |tone| if tone == Tone::Ok { "r t-ok" } else { "r t-warn" })>{words}</td>
-                </tr>
-            }
+            let (tone, words) = difference(now, then);
+            let class = match tone.filter(|_| alike) {
+                Some(Tone::Ok) => "r t-ok",
+                Some(_) => "r t-warn",
+                None => "r muted",
+            };
+            view! { <td class=class>{words}</td> }.into_any()
         })
-        .collect_view();
+        .collect();
     view! {
         <Panel id="before" title="Against the test before" note=note>
-            {other_test}
-            <table class="table table--tight table--static compare">
-                <caption class="sr">"The last load test against the one before"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col"><span class="sr">"Number"</span></th>
-                        <th scope="col" class="r">"Before"</th>
-                        <th scope="col" class="r">"Last"</th>
-                        <th scope="col" class="r">"Difference"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
+            {unlike}
+            <SideBySide caption="The last load test against the one before"
+                left=("Before".into_any(), before) right=("Last".into_any(), last) differences/>
         </Panel>
     }
     .into_any()
@@ -86,38 +80,62 @@ fn Ways(last: LoadReport, other: OtherWay) -> impl IntoView {
         }
         .into_any();
     };
-    let other_test = differences_of_the_tests(&last, &report);
-    let other_test = (!other_test.is_empty()).then(|| {
-        view! { <p class="panel__body small muted">"They were not the same test: "<bdi>{other_test.join("; ")}</bdi>"."</p> }
+    let unlike = differences_of_the_tests(&last, &report);
+    let unlike = (!unlike.is_empty()).then(|| {
+        view! { <p class="panel__body small muted">"They were not the same test: "<bdi>{unlike.join("; ")}</bdi>"."</p> }
     });
-    let rows = lines(&last)
+    let here = view! { {name(!pooler)}", here" }.into_any();
+    let there =
+        view! { {name(pooler)}", "<a class="link" href=href><bdi>{connection_name}</bdi></a> }.into_any();
+    view! {
+        <Panel id="ways" title="Direct and through the pooler">
+            {unlike}
+            <SideBySide caption="The same database directly and through the pooler"
+                left=(here, last) right=(there, report)/>
+        </Panel>
+    }
+    .into_any()
+}
+
+/// The numbers of two tests, each under its head; and in what they differ.
+#[component]
+fn SideBySide(
+    caption: &'static str,
+    left: (AnyView, LoadReport),
+    right: (AnyView, LoadReport),
+    /// A cell for each number; without them there is no such column.
+    #[prop(optional)]
+    differences: Vec<AnyView>,
+) -> impl IntoView {
+    let head = (!differences.is_empty()).then(|| view! { <th scope="col" class="r">"Difference"</th> });
+    let mut differences = differences.into_iter();
+    let rows = lines(&left.1)
         .into_iter()
-        .zip(lines(&report))
-        .map(|(here, there)| {
+        .zip(lines(&right.1))
+        .map(|(left, right)| {
             view! {
                 <tr>
-                    <th scope="row">{here.label}</th>
-                    <td class="r num">{shown(&here)}</td>
-                    <td class="r num">{shown(&there)}</td>
+                    <th scope="row">{left.label}</th>
+                    <td class="r num">{shown(&left)}</td>
+                    <td class="r num">{shown(&right)}</td>
+                    {differences.next()}
                 </tr>
             }
         })
         .collect_view();
     view! {
-        <Panel id="ways" title="Direct and through the pooler">
-            {other_test}
-            <table class="table table--tight table--static compare">
-                <caption class="sr">"The same database directly and through the pooler"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col"><span class="sr">"Number"</span></th>
-                        <th scope="col" class="r">{name(!pooler)}", here"</th>
-                        <th scope="col" class="r">{name(pooler)}", "<a class="link" href=href><bdi>{connection_name}</bdi></a></th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </Panel>
+        <table class="table table--tight table--static compare">
+            <caption class="sr">{caption}</caption>
+            <thead>
+                <tr>
+                    <th scope="col"><span class="sr">"Number"</span></th>
+                    <th scope="col" class="r">{left.0}</th>
+                    <th scope="col" class="r">{right.0}</th>
+                    {head}
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
     }
     .into_any()
 }

@@ -70,7 +70,7 @@ pub(super) fn LoadForm(load: Load) -> impl IntoView {
                     <NumberField errors field="duration_s" label="Seconds" value=duration_s hint=longest/>
                     <NumberField errors field="rate_per_s" label="Requests a second" value=rate_per_s
                         hint="empty: as fast as answers come".to_owned()/>
-                    <NumberField errors field="ramp_s" label="Growing over" value=ramp_s
+                    <NumberField errors field="ramp_s" label="Ramp-up" value=ramp_s
                         hint="seconds until all connections are open".to_owned()/>
                 </div>
                 {statement}

@@ -268,17 +268,14 @@ fn what(report: &LoadReport) -> String {
     format!("{} {noun}, {}", report.connections, units::span(report.duration_s))
 }
 
-/// `as fast as answers come, select 1`.
+/// `as fast as answers come, ramp-up 5 s, select 1`.
 fn how(report: &LoadReport) -> String {
     let pace = match report.rate_per_s {
         Some(rate) => format!("{} requests a second", units::figures(rate)),
         None => "as fast as answers come".to_owned(),
     };
-    let ramp = if report.ramp_s > 0.0 {
-        format!(", growing over {}", units::span(report.ramp_s))
-    } else {
-        String::new()
-    };
+    let ramp =
+        if report.ramp_s > 0.0 { format!(", ramp-up {}", units::span(report.ramp_s)) } else { String::new() };
     format!("{pace}{ramp}, {}", common::text::clean(&report.statement, 80))
 }
 
