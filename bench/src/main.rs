@@ -6,13 +6,14 @@
 // It prints for a living, and a benchmark that cannot go on stops.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+mod charts;
 mod cpu;
 mod numbers;
 mod peer;
 mod probe;
 mod watch;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +39,12 @@ enum What {
     /// The process that `watch` measures.
     #[command(hide = true)]
     Dashboard,
+    /// Drawing a chart in a browser, beside uPlot.
+    Charts {
+        /// Where the page's script was built.
+        folder: PathBuf,
+        chromium: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
             watch::dashboard::run();
             return ExitCode::SUCCESS;
         }
+        What::Charts { folder, chromium } => charts::run(&folder, &chromium),
     };
     // A miss is printed, not failed: what was measured on one machine breaks no build.
     println!("\n{}", if reached { "every number was reached" } else { "not every number was reached" });

@@ -14,7 +14,7 @@ use crate::{
     components::{Icon, IconName, Logo, ToastRegion, Toasts},
     live::{LiveStatus, provide_live},
     pages::{
-        connection::{ChangesPage, ConnectionPage, HealthPage, LoadPage, QueriesPage},
+        connection::{ChangesPage, ConnectionPage, HealthPage, LatencyPage, LoadPage, QueriesPage},
         connection_form::{EditConnectionPage, NewConnectionPage},
         delete::DeletePage,
         not_found::NotFoundPage,
@@ -45,6 +45,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id") view={Lazy::<ConnectionPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/latency") view={Lazy::<LatencyPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/health") view={Lazy::<HealthPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/queries") view={Lazy::<QueriesPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/load") view={Lazy::<LoadPage>::new()} ssr=SsrMode::Async/>

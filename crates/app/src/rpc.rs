@@ -4,6 +4,7 @@
 //! server rendering they run in the same process.
 
 pub mod changes;
+pub mod history;
 pub mod load;
 pub mod overview;
 pub mod queries;
