@@ -12,6 +12,7 @@ mod record_health;
 mod record_test;
 mod sizes;
 pub(crate) mod statement_list;
+mod statement_times;
 pub(crate) mod statements;
 mod words;
 
