@@ -42,12 +42,15 @@ pub struct PoolInfo {
 }
 
 /// Measurements on disk that wait for the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SpoolInfo {
     pub rows: i64,
     pub bytes: i64,
+    /// Measurements that were lost since the start, because there was no room for them.
     pub dropped: i64,
+    /// Why nothing can be written to the disk, in words; `null`: all is well.
+    pub error: Option<String>,
 }
 
 /// Which migrations the database has, and which this release knows.

@@ -96,7 +96,9 @@ pub struct EventData {
     /// None of what is about all of them (a job, a resync).
     pub connection_id: Option<ConnectionId>,
     pub at: DateTime<Utc>,
-    /// What belongs to this kind: of a test `ok`, `status`, `round_trip_ms`; of health `status`, `score`, `headline`; of a
-    /// job `id`.
+    /// What belongs to this kind: of a test `ok`, `round_trip_ms`, `p50_ms`, `p95_ms`, `error` (a few words); of health
+    /// `health` (its status), `score`, `headline`; of both `status` and `was`, how the connection stands and stood; of a
+    /// change `kind`, `subject`; of a job `id`, `kind`, `state`, `progress_ratio`, `message`; of a connection that was
+    /// changed its `version`, of one that came back `restored`.
     pub details: Map<String, Value>,
 }

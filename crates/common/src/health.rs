@@ -175,6 +175,9 @@ pub struct Statements {
     pub fix_sql: Option<String>,
     /// By total time, the most expensive first.
     pub top: Vec<Statement>,
+    /// When the counters were read: every few minutes, and whenever a fresh reading is asked for. `None`: never.
+    #[serde(default)]
+    pub measured_at: Option<DateTime<Utc>>,
 }
 
 /// What a change is about.

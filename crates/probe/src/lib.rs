@@ -32,6 +32,7 @@ pub mod stats;
 mod target;
 mod words;
 
+use chrono::{DateTime, Utc};
 use common::{
     Latency, TestResult,
     load::{LoadReport, LoadRequest},
@@ -44,7 +45,9 @@ pub use health::{HealthReading, Memory};
 pub use held::{Asked, BackingOff, HeldSessions, Keeping};
 pub use limits::Limits;
 pub use load::{BeyondTheDatabase, LoadAdmission, LoadRefusal, SessionLimit};
-pub use statements::{PlanError, PlanRefusal, Snapshot, StatementsBefore, StatementsReading};
+pub use statements::{
+    PlanError, PlanRefusal, Snapshot, StatementsBefore, StatementsReading, is_plannable, plan_shape,
+};
 pub use target::Target;
 
 /// Asks databases, on a session of each question's own; [`Prober::held`] keeps sessions. Cheap to clone.
@@ -97,6 +100,11 @@ impl Prober {
         Box::pin(statements::plan(target, query, &self.limits)).await
     }
 
+    /// [`Prober::plan`] of several on one session: an outcome for each, in order. What holds for all of them ends it.
+    pub async fn plans(&self, target: &Target, queries: &[&str]) -> Vec<Result<String, PlanError>> {
+        Box::pin(statements::plans(target, queries, &self.limits)).await
+    }
+
     /// Connects and reads the health. Rates are over the interval since `previous`; with `two_readings`, two are
     /// taken a second apart instead.
     pub async fn health(
@@ -106,6 +114,12 @@ impl Prober {
         two_readings: bool,
     ) -> HealthReading {
         Box::pin(health::run(target, previous, two_readings, &self.limits)).await
+    }
+
+    /// Whether the reading after `memory`, taken `now`, is to read the counters of statements again, and wants
+    /// [`Memory::with_statements`] for it. They are large, and cost a server more than the rest of a reading.
+    pub fn statements_due(&self, memory: &Memory, now: DateTime<Utc>) -> bool {
+        memory.statements_due(now, self.limits.statements_every)
     }
 
     /// Asks whether a load test may begin: the target must have enough free sessions, and a statement of somebody's own

@@ -25,6 +25,8 @@ pub struct Limits {
     pub slow_hour: Duration,
     /// What the server itself allows one check of the slow tier.
     pub slow_statement: Duration,
+    /// How often the counters of statements are read, unless somebody asks for them.
+    pub statements_every: Duration,
     /// Between the two readings of a fresh health check.
     pub between_readings: Duration,
     /// For everything that is asked of a pooler's console.
@@ -52,6 +54,7 @@ impl Default for Limits {
             slow_reading: Duration::from_millis(1500),
             slow_hour: Duration::from_secs(5),
             slow_statement: Duration::from_secs(2),
+            statements_every: Duration::from_secs(300),
             between_readings: Duration::from_secs(1),
             console: Duration::from_secs(2),
             cancel: Duration::from_secs(1),

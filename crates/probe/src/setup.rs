@@ -262,8 +262,7 @@ mod tests {
         let of = |reason: Reason| {
             let mut health = reading(&[]);
             let Reason { reason, fix_sql } = reason;
-            health.statements =
-                Statements { available: false, reason: Some(reason), fix_sql, top: Vec::new() };
+            health.statements = Statements { reason: Some(reason), fix_sql, ..Statements::default() };
             let item = advise(&health, LOGIN_AT_HAND).items.into_iter().next()?;
             assert_eq!(item.values, ["Statement statistics"]);
             Some(item.cause)

@@ -52,6 +52,8 @@ pub struct Config {
     pub data_folder: PathBuf,
     /// Which log lines are written, in the words of `tracing_subscriber::EnvFilter`.
     pub log: String,
+    /// Whether monitored databases are asked by themselves.
+    pub watch: bool,
     /// Where the pages' files are, when `LEPTOS_SITE_ROOT` says so.
     pub site_root: Option<PathBuf>,
 }
@@ -93,6 +95,7 @@ impl Config {
         let port = faults.keep("PORT", port(variables));
         let data_folder = faults.keep("PG_DASHBOARD_DATA", data_folder(variables));
         let bin_dir = faults.keep("PG_BIN", folder(variables, "PG_BIN"));
+        let watch = faults.keep("WATCH", watch(variables));
         let site_root = faults.keep("LEPTOS_SITE_ROOT", folder(variables, "LEPTOS_SITE_ROOT"));
         let log = match log_filter(variables) {
             Ok(Some(filter)) => Some(filter),
@@ -108,7 +111,7 @@ impl Config {
             (Some(None), Some(_), Some(keys), Some(bin_dir)) => Some(Database::Embedded { bin_dir, keys }),
             _ => None,
         };
-        match (database, retention_days, chunk_interval, host, port, data_folder, site_root, log) {
+        match (database, retention_days, chunk_interval, host, port, data_folder, watch, site_root, log) {
             (
                 Some(database),
                 Some(retention_days),
@@ -116,6 +119,7 @@ impl Config {
                 Some(host),
                 Some(port),
                 Some(data_folder),
+                Some(watch),
                 Some(site_root),
                 Some(log),
             ) if faults.0.is_empty() => Ok(Self {
@@ -124,6 +128,7 @@ impl Config {
                 chunk_interval,
                 listen: SocketAddr::new(host, port),
                 data_folder,
+                watch,
                 log,
                 site_root,
             }),
@@ -220,6 +225,15 @@ fn port(variables: &Variables) -> Result<u16, String> {
 fn data_folder(variables: &Variables) -> Result<PathBuf, String> {
     pgserver::data_folder(variables.get("PG_DASHBOARD_DATA").map(PathBuf::from))
         .map_err(|error| sentence(&error))
+}
+
+fn watch(variables: &Variables) -> Result<bool, String> {
+    let Some(text) = variables.get("WATCH") else { return Ok(true) };
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("{} is neither true nor false.", shown(text))),
+    }
 }
 
 fn folder(variables: &Variables, name: &str) -> Result<Option<PathBuf>, String> {
@@ -334,6 +348,7 @@ mod tests {
             ("PG_BIN", "/does/not/exist"),
             ("LEPTOS_SITE_ROOT", "/does/not/exist"),
             ("LOG_LEVEL", "loud"),
+            ("WATCH", "sometimes"),
         ];
         let mut expected: Vec<&str> = bad.iter().map(|(name, _)| *name).collect();
         let mut told = faults_of(&bad);
@@ -389,6 +404,12 @@ mod tests {
         {
             assert_eq!(read(&[("HOST", host)]).unwrap().listen.to_string(), listen);
         }
+    }
+
+    #[test]
+    fn it_watches_unless_told_not_to() {
+        assert!(read(&[]).unwrap().watch);
+        assert!(!read(&[("WATCH", "False")]).unwrap().watch);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From a configuration to a running dashboard, and from a running one to a stopped one.
 //!
 //! The order matters: the port is taken first, because that fails fastest; then the database is started and opened;
-//! only then is a request answered. Stopping goes the other way, each step with a limit, 10 s in all (the embedded
+//! only then is a request answered, and anything watched. Stopping goes the other way, each step with a limit, 10 s in all (the embedded
 //! PostgreSQL has 6 of them).
 
 mod own_database;
@@ -17,7 +17,7 @@ use std::{
 
 use common::database::MigrationInfo;
 use pgserver::PgServerError;
-use service::{Service, StoreError};
+use service::{Service, SpoolConfig, StoreError};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -111,17 +111,19 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     let Some((mut database, store)) = OwnDatabase::start(&config, &stop).await? else { return Ok(()) };
 
-    let served = match stop.run_until_cancelled(Service::open(store)).await {
+    let spool = SpoolConfig::in_folder(Some(config.data_folder.join("spool")));
+    let served = match stop.run_until_cancelled(Service::open(store, spool)).await {
         None => Ok(()),
         Some(Err(error)) => Err(database.explain(error)),
         Some(Ok(service)) => {
+            let watching = config.watch.then(|| service.clone());
             let state = AppState::new(service.clone(), leptos, address);
             let keeping_up = async {
                 let kept_up = database.keep_up(&stop).await;
                 stop.cancel();
                 kept_up
             };
-            let serving = serve_until(stop.clone(), listener, address, service, state);
+            let serving = serve_until(stop.clone(), listener, address, service, watching, state);
             let (kept_up, served) = tokio::join!(keeping_up, serving);
             kept_up.and(served)
         }
@@ -158,11 +160,23 @@ async fn serve_until(
     listener: TcpListener,
     address: SocketAddr,
     service: Service,
+    watching: Option<Service>,
     state: AppState,
 ) -> Result<(), StartError> {
     let background: JoinHandle<()> = {
         let stop = stop.clone();
-        tokio::spawn(async move { service.run_background(stop).await })
+        tokio::spawn(async move {
+            // What the last looks measure is still to be kept.
+            let watched = CancellationToken::new();
+            let watch = async {
+                match watching {
+                    Some(service) => watch::run(&service, stop).await,
+                    None => stop.cancelled().await,
+                }
+                watched.cancel();
+            };
+            tokio::join!(Box::pin(watch), Box::pin(service.run_background(watched.clone())));
+        })
     };
     let draining = stop.clone();
     let serving = axum::serve(listener, http::router(state))

@@ -45,8 +45,7 @@ pub(crate) async fn run(service: &Service, loaded: targets::Loaded) -> Result<Te
             }
             Err(error) => targets::not_begun(&asking, loaded.id(), error.clone()),
         };
-        recording::test(&asking, &loaded.key, &result).await;
-        result
+        recording::test(&asking, &loaded.key, result).await
     };
     service.0.tests.join(key, test).await.map_err(failure::from_lost)
 }

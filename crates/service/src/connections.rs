@@ -63,6 +63,7 @@ pub async fn create(
     let now = service.0.clock.now();
     let id = service.store().insert(&input, once, now).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection created");
+    service.0.watching.note_change();
     let test = if input.test { tested(service, id).await } else { None };
     Ok(Created { connection: get(service, who, id).await?, test })
 }
@@ -114,6 +115,7 @@ pub async fn update(
     if !may_go_on {
         load::revoke(service, id);
     }
+    service.0.watching.note_change();
     service.0.held.close(id).await;
     changed
 }
@@ -144,6 +146,9 @@ pub async fn delete(
     service.store().delete(id, version, service.0.clock.now()).await.map_err(failure::from_store)?;
     tracing::info!(%id, "connection deleted");
     load::revoke(service, id);
+    service.0.watching.note_change();
+    service.0.memories.forget(id);
+    service.0.order.forget(id);
     service.0.held.close(id).await;
     Ok(())
 }
@@ -158,6 +163,7 @@ pub async fn restore(service: &Service, who: &Principal, id: ConnectionId) -> Re
         error => failure::from_store(error),
     })?;
     tracing::info!(%id, "connection restored");
+    service.0.watching.note_change();
     get(service, who, id).await
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use common::{
     ConnectionStatus, Problem, Reason, Unavailable,
-    database::{ConnectionCounts, DatabaseInfo, DatabaseSummary, Group, MigrationInfo},
+    database::{ConnectionCounts, DatabaseInfo, DatabaseSummary, Group, MigrationInfo, SpoolInfo},
 };
 use store::Standing;
 
@@ -14,7 +14,10 @@ use crate::{Permission, Principal, Service, failure};
 /// `GET /api/database/info`: where the dashboard keeps its own data, and how much of it there is.
 pub async fn info(service: &Service, who: &Principal) -> Result<DatabaseInfo, Problem> {
     who.require(Permission::Read)?;
-    service.store().database_info().await.map_err(failure::from_store)
+    let mut info = service.store().database_info().await.map_err(failure::from_store)?;
+    info.spool = Some(service.0.spool.info());
+    info.unavailable.remove("spool");
+    Ok(info)
 }
 
 /// `GET /api/database-summary`: all connections in a few numbers.
@@ -91,11 +94,14 @@ fn groups(standings: &[Standing], name: impl Fn(&Standing) -> Option<String>) ->
 pub struct Readiness {
     pub ready: bool,
     pub migrations: MigrationInfo,
+    /// A spool that cannot write says so here; requests are answered all the same.
+    pub spool: SpoolInfo,
 }
 
 /// Asks the own database one question. It says nothing about what is kept there, so anyone may ask.
 pub async fn ready(service: &Service) -> Result<Readiness, Problem> {
     let migrations = service.store().migrations().await.map_err(failure::from_store)?;
     // A newer release's migrations are fine (each works with the release before it); missing ones are not.
-    Ok(Readiness { ready: migrations.applied >= migrations.latest, migrations })
+    let spool = service.0.spool.info();
+    Ok(Readiness { ready: migrations.applied >= migrations.latest, migrations, spool })
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use chrono::{DateTime, Utc};
 use common::{
     ConnectionId, Health, Problem, Reason, Unavailable,
     health::{AllHealth, HealthCounts, HealthStatus},
@@ -9,8 +10,8 @@ use common::{
 use futures::{StreamExt, stream};
 
 use crate::{
-    Permission, Principal, Service, connections, failure, patience::within_patience, recording, statements,
-    targets,
+    Permission, Principal, Service, connections, failure, memory, patience::within_patience, plans,
+    recording, statements, targets, watching,
 };
 
 /// How long a reading of all connections may take; what is missing by then says so.
@@ -66,42 +67,85 @@ async fn take_on(
     let asking = service.clone();
     let key = (loaded.key.clone(), two_readings, now);
     let read = move || async move {
-        let target = match &loaded.target {
-            Ok(target) => target,
-            Err(error) => {
-                let test = targets::not_begun(&asking, loaded.id(), error.clone());
-                let reading = probe::HealthReading::of_failed(test);
-                recording::health(&asking, &loaded.key, &reading).await;
-                return reading.health;
-            }
-        };
-        let previous = memory(&asking, loaded.id()).await;
-        // The interval since the reading before says more than a second does.
-        let at = asking.0.clock.now();
-        let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
-        let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now };
-        let mut reading = match asking.0.held.health(asked, previous.as_ref(), two_readings).await {
+        let mut reading = match reading(&asking, &loaded, two_readings, now, Duration::ZERO).await {
             Ok(reading) => reading,
             // It was not asked: there is nothing new to keep.
             Err(left_alone) => return probe::HealthReading::of_failed(*left_alone.last).health,
         };
-        statements::name(&asking, &mut reading).await;
-        recording::health(&asking, &loaded.key, &reading).await;
+        recording::health(&asking, &loaded.key, &mut reading).await;
+        plans::look_soon(&asking, &loaded, &reading);
         reading.health
     };
     service.0.readings.join(key, read).await.map_err(failure::from_lost)
 }
 
-/// What the reading before handed on. Without it rates are unavailable, which is no reason not to read.
-async fn memory(service: &Service, id: ConnectionId) -> Option<probe::Memory> {
-    let (_, memory) = service.store().latest_health(id).await.ok().flatten()?;
-    let memory: probe::Memory = serde_json::from_value(memory?).ok()?;
-    Some(memory.with_statements(statements_before(service, id).await))
+/// Whether a look of the watcher could read the health.
+pub(crate) struct WatchedHealth {
+    pub(crate) ok: bool,
+    pub(crate) left_alone: bool,
+}
+
+/// A reading that the watcher takes, kept in any case: a database that is left alone for a while is down. Who asks by hand
+/// meanwhile takes a reading of their own.
+pub(crate) async fn watch(service: &Service, loaded: &targets::Loaded, next: Duration) -> WatchedHealth {
+    let reading = Box::pin(reading(service, loaded, false, false, next)).await;
+    let left_alone = reading.is_err();
+    let mut reading = reading.unwrap_or_else(|left_alone| {
+        probe::HealthReading::of_failed(watching::still_failing(service, loaded.id(), &left_alone))
+    });
+    recording::health_unseen(service, &loaded.key, &mut reading).await;
+    plans::look_soon(service, loaded, &reading);
+    WatchedHealth { ok: reading.test.ok, left_alone }
+}
+
+/// Asks, compares with the reading before, and remembers for the next.
+async fn reading(
+    service: &Service,
+    loaded: &targets::Loaded,
+    two_readings: bool,
+    now: bool,
+    next: Duration,
+) -> Result<probe::HealthReading, probe::BackingOff> {
+    let target = match &loaded.target {
+        Ok(target) => target,
+        Err(error) => {
+            let test = targets::not_begun(service, loaded.id(), error.clone());
+            return Ok(probe::HealthReading::of_failed(test));
+        }
+    };
+    let at = service.0.clock.now();
+    let previous = memory(service, &loaded.key, two_readings, at).await;
+    // The interval since the reading before says more than a second does.
+    let two_readings = two_readings && !previous.as_ref().is_some_and(|memory| memory.gives_rates(at));
+    let asked = probe::Asked { target, version: loaded.key.version, keep: loaded.keep, now, next };
+    let mut reading = service.0.held.health(asked, previous.as_ref(), two_readings).await?;
+    statements::name(service, &mut reading).await;
+    memory::keep(service, &loaded.key, &reading);
+    Ok(reading)
+}
+
+/// What the reading before handed on. Without it rates are unavailable, which is no reason not to read. Counters of
+/// statements are looked up only where they are read again: now and then, and in a `fresh` reading.
+async fn memory(
+    service: &Service,
+    of: &targets::TargetKey,
+    fresh: bool,
+    now: DateTime<Utc>,
+) -> Option<probe::Memory> {
+    let memory = memory::before(service, of).await?;
+    let wanted = fresh || service.0.prober.statements_due(&memory, now);
+    if !wanted || service.0.spool.is_away() {
+        return Some(memory);
+    }
+    Some(match service.store().statements_before(of.id).await {
+        Ok(before) => memory.with_statements(before.and_then(readable)),
+        // The database is away: they stay due, and their interval grows.
+        Err(_) => memory,
+    })
 }
 
 /// Another release may have written it in another way: then it counts as none.
-async fn statements_before(service: &Service, id: ConnectionId) -> Option<probe::StatementsBefore> {
-    let before = service.store().statements_before(id).await.ok().flatten()?;
+fn readable(before: store::StatementsBefore) -> Option<probe::StatementsBefore> {
     let snapshot = serde_json::from_str(&before.snapshot).ok()?;
     Some(probe::StatementsBefore { snapshot, taken_at: before.taken_at, texts: before.texts })
 }

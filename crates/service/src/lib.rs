@@ -16,9 +16,13 @@ pub mod database;
 mod failure;
 pub mod findings;
 pub mod health;
+pub mod history;
 pub mod jobs;
 pub mod load;
+mod memory;
+mod order;
 mod patience;
+mod plans;
 mod principal;
 mod rate_limit;
 mod recording;
@@ -26,18 +30,22 @@ pub mod setup;
 mod single_flight;
 pub mod statements;
 mod targets;
+pub mod watching;
 
 use std::{sync::Arc, time::Duration};
 
 use common::database::MigrationInfo;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 pub use clock::Clock;
 pub use principal::{Permission, Principal};
 pub use store::{
-    BadChunkInterval, ChunkInterval, KeyError, KeyRing, StoreConfig, StoreError,
+    BadChunkInterval, ChunkInterval, KeyError, KeyRing, SpoolConfig, StoreConfig, StoreError,
     check_url as check_database_url,
 };
+
+/// How long the end waits for the store to take what waits in the spool; the next start brings the rest.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// Everything a use case needs, built once in `main` and cheap to clone.
 #[derive(Clone)]
@@ -55,6 +63,13 @@ struct Inner {
     rate: rate_limit::RateLimit,
     jobs: jobs::Jobs,
     loads: load::Loads,
+    spool: store::Spool,
+    memories: memory::Memories,
+    order: order::Order,
+    watching: watching::Watching,
+    /// Writes what waits in the spool to the store.
+    _flusher: AbortOnDropHandle<()>,
+    plan_looks: plans::PlanLooks,
 }
 
 impl std::fmt::Debug for Service {
@@ -64,18 +79,32 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Opens the dashboard's own database (connects, migrates, checks the key) and makes the use cases ready.
-    pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        Self::open_with(config, probe::Prober::new(), Clock::system()).await
+    /// Opens the dashboard's own database (connects, migrates, checks the key) and makes the use cases ready. What is
+    /// measured waits in `spool` until that database has it.
+    pub async fn open(config: StoreConfig, spool: SpoolConfig) -> Result<Self, StoreError> {
+        Self::open_spooled(config, spool, probe::Prober::new(), Clock::system()).await
     }
 
-    /// [`Service::open`] with a prober and a clock of one's own: for tests that need shorter limits or another time.
+    /// [`Service::open`] with a prober and a clock of one's own, and a spool in memory: for tests that need shorter
+    /// limits or another time.
     pub async fn open_with(
         config: StoreConfig,
         prober: probe::Prober,
         clock: Clock,
     ) -> Result<Self, StoreError> {
+        Self::open_spooled(config, SpoolConfig::in_folder(None), prober, clock).await
+    }
+
+    /// [`Service::open`] with a prober and a clock of one's own.
+    pub async fn open_spooled(
+        config: StoreConfig,
+        spool: SpoolConfig,
+        prober: probe::Prober,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let store = store::Store::open(config).await?;
+        let spool = store::Spool::open(spool)?;
+        let flusher = tokio::spawn(spool.clone().flush_into(store.clone()));
         let guests = probe::Guests::default();
         Ok(Self(Arc::new(Inner {
             store,
@@ -88,20 +117,33 @@ impl Service {
             rate: rate_limit::RateLimit::new(clock.clone()),
             jobs: jobs::Jobs::new(clock.clone()),
             loads: load::Loads::default(),
+            spool,
+            memories: memory::Memories::default(),
+            order: order::Order::default(),
+            watching: watching::Watching::default(),
+            _flusher: AbortOnDropHandle::new(flusher),
+            plan_looks: plans::PlanLooks::default(),
             clock,
         })))
     }
 
-    /// Work that no person asks for, until `stop` is cancelled: purges connections that were deleted more than
-    /// 30 s ago, and drops history that is older than it is kept. One does not wait for the other. In the end it
-    /// stops what is under way, and then says goodbye to every monitored database.
+    /// Work that no person asks for (but watching, which is `watch`), until `stop` is cancelled: purges connections that
+    /// were deleted more than 30 s ago, and looks after the history (room, rollups, an end). One does not wait for the other. In
+    /// the end it stops what is under way, says goodbye to every monitored database, and hands what waits in the spool to the
+    /// store, if that takes it at once.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
-        let expiring = every(recording::EXPIRE_EVERY, || recording::expire(self));
-        let both = Box::pin(async { tokio::join!(purging, expiring) });
+        let maintaining = every(history::MAINTAIN_EVERY, || history::maintain(self));
+        let both = Box::pin(async { tokio::join!(purging, maintaining) });
         stop.run_until_cancelled(both).await;
         self.0.jobs.close().await;
+        self.0.plan_looks.close().await;
         self.0.held.close_all().await;
+        if !self.0.spool.drain(DRAIN_LIMIT).await {
+            tracing::warn!(
+                "measurements are left in the spool; the next start brings them into the database"
+            );
+        }
     }
 
     fn store(&self) -> &store::Store {

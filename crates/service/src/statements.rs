@@ -1,12 +1,21 @@
 //! What statements cost, and the plan that one would get.
 
+use std::ops::RangeInclusive;
+
+use chrono::Datelike;
 use common::{
     ConnectionId, FieldError, Problem, ProblemCode, list,
     statements::{StatementKey, StatementPlan, StatementsPage, StatementsQuery},
 };
 use probe::PlanError;
+use store::WholeStatement;
 
-use crate::{Permission, Principal, Service, connections, failure, patience::within_patience, targets};
+use crate::{
+    Permission, Principal, Service, connections, failure, patience::within_patience, plans, targets,
+};
+
+/// What is no year of any counter is a mistake: a database has an end of time, and so have clocks.
+const YEARS: RangeInclusive<i32> = 1970..=9999;
 
 /// The most expensive statements over a range; see [`StatementsQuery`].
 pub async fn list(
@@ -15,15 +24,7 @@ pub async fn list(
     query: StatementsQuery,
 ) -> Result<StatementsPage, Problem> {
     who.require(Permission::Read)?;
-    let mut errors = Vec::new();
-    if query.limit.is_some_and(|limit| !(1..=list::MAX_LIMIT).contains(&limit)) {
-        errors.push(FieldError::new("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
-    }
-    if let (Some(from), Some(to)) = (query.from, query.to)
-        && from >= to
-    {
-        errors.push(FieldError::new("from", "range", "Must be before `to`."));
-    }
+    let errors = faults(&query);
     if !errors.is_empty() {
         return Err(Problem::validation(errors));
     }
@@ -34,6 +35,26 @@ pub async fn list(
         return Err(Problem::field("connection_id", "unknown", format!("There is no connection {gone}.")));
     }
     Ok(page)
+}
+
+/// What is wrong with a question, by name.
+fn faults(query: &StatementsQuery) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if query.limit.is_some_and(|limit| !(1..=list::MAX_LIMIT).contains(&limit)) {
+        errors.push(FieldError::new("limit", "range", format!("From 1 to {}.", list::MAX_LIMIT)));
+    }
+    if let (Some(from), Some(to)) = (query.from, query.to)
+        && from >= to
+    {
+        errors.push(FieldError::new("from", "range", "Must be before `to`."));
+    }
+    for (name, moment) in [("from", query.from), ("to", query.to)] {
+        if moment.is_some_and(|moment| !YEARS.contains(&moment.year())) {
+            let years = format!("A year from {} to {}.", YEARS.start(), YEARS.end());
+            errors.push(FieldError::new(name, "range", years));
+        }
+    }
+    errors
 }
 
 /// The plan that a statement would get, whatever its parameters. Planning runs code, so there are rules: the text is
@@ -85,13 +106,21 @@ pub async fn plan(
     };
     tracing::info!(target: "audit", actor = who.name(), action = "statement.plan", %id, query_id, outcome);
     match planned {
-        Ok(plan) => Ok(StatementPlan {
-            connection_id: id,
-            query_id: query_id.to_owned(),
-            query: text.query,
-            plan,
-            taken_at: service.0.clock.now(),
-        }),
+        Ok(plan) => {
+            let statement = WholeStatement { query_id: number, query: text.query.clone() };
+            let looked_at = vec![(statement, plan.clone())];
+            if let Err(error) = plans::compare(service, id, connection.version, looked_at).await {
+                // It is shown all the same; the log says that it was not kept.
+                failure::from_store(error);
+            }
+            Ok(StatementPlan {
+                connection_id: id,
+                query_id: query_id.to_owned(),
+                query: text.query,
+                plan,
+                taken_at: service.0.clock.now(),
+            })
+        }
         Err(PlanError::Refused(refusal)) if refusal.is_about_the_login() => {
             Err(not_allowed(&refusal.to_string(), refusal.hint()))
         }
@@ -105,20 +134,13 @@ pub(crate) async fn name(service: &Service, reading: &mut probe::HealthReading) 
     let Some(found) = &reading.statements else { return };
     let nameless: Vec<StatementKey> =
         found.top.iter().copied().filter(|key| !found.texts.iter().any(|text| text.key == *key)).collect();
-    let known = if nameless.is_empty() {
-        Default::default()
-    } else {
-        let texts = service.store().statement_texts(reading.health.connection_id, &nameless).await;
-        texts.unwrap_or_else(|error| {
+    if nameless.is_empty() {
+        return;
+    }
+    match service.store().statement_texts(reading.health.connection_id, &nameless).await {
+        Ok(texts) => reading.name_statements(&texts),
+        Err(error) => {
             failure::from_store(error);
-            Default::default()
-        })
-    };
-    for (key, shown) in found.top.iter().zip(&mut reading.health.statements.top) {
-        if let Some(text) = known.get(key) {
-            shown.query.clone_from(&text.query);
-            shown.user = Some(text.user.clone());
-            shown.database = Some(text.database.clone());
         }
     }
 }
@@ -129,4 +151,25 @@ fn not_allowed(why: &str, hint: &str) -> Problem {
 
 fn not_planned(why: &str, hint: &str) -> Problem {
     Problem::field("query_id", "not_planned", why).with_hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    #[test]
+    fn a_year_that_no_counter_has_seen_is_refused_by_name() {
+        let of = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
+            let query = StatementsQuery { from, to, ..StatementsQuery::default() };
+            faults(&query).into_iter().map(|fault| (fault.field, fault.code)).collect::<Vec<_>>()
+        };
+        let fault = |name: &str| (name.to_owned(), "range".to_owned());
+        let (least, most) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+        assert_eq!(of(None, Some(least)), [fault("to")], "24 h before it there is nothing");
+        assert_eq!(of(Some(least), Some(most)), [fault("from"), fault("to")]);
+        assert_eq!(of(Some(most), None), [fault("from")]);
+        assert_eq!(of(Some(DateTime::UNIX_EPOCH), Some(Utc::now())), []);
+    }
 }

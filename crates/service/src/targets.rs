@@ -1,5 +1,7 @@
 //! From a stored connection to something that can be asked.
 
+use std::{collections::HashMap, sync::Arc};
+
 use common::{ConnectionId, Phase, Problem, ProblemCode, TestError, TestErrorKind, TestResult};
 use store::StoredTarget;
 
@@ -48,6 +50,15 @@ fn still_at(version: i32, now: &TargetKey) -> Result<(), Problem> {
 pub(crate) fn changed_meanwhile() -> Problem {
     Problem::new(ProblemCode::Conflict, "Somebody changed the connection just now.")
         .with_hint("Look at it again, then repeat this.")
+}
+
+/// Those of `ids` that are not deleted, with their passwords opened.
+pub(crate) async fn some(
+    service: &Service,
+    ids: &[ConnectionId],
+) -> Result<HashMap<ConnectionId, Arc<Loaded>>, Problem> {
+    let targets = service.store().targets(ids).await.map_err(failure::from_store)?;
+    Ok(targets.into_iter().map(|stored| (stored.connection_id, Arc::new(loaded(stored)))).collect())
 }
 
 /// Every connection that is not paused, with its password opened.

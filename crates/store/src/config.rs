@@ -10,7 +10,7 @@ use crate::KeyRing;
 /// Where the dashboard's own database is, what its secrets are read with, and how long history is kept.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=…`. May lead through a transaction
+    /// `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=…&pool_size=…`. May lead through a transaction
     /// pooler when there is a `direct_url`.
     pub url: SecretString,
     /// The same database without a transaction pooler: what migrations use.

@@ -7,38 +7,28 @@ use common::{
 
 use crate::{Store, StoreError, migrate, session};
 
-/// Counting millions of rows takes longer than a page may: above this the planner's estimate stands in.
-const READ: &str = "
-with estimate as (
-    select sum(greatest(reltuples, 0))::int8 as rows
-    from pg_class
-    where oid in ('dashboard.checks'::regclass, 'dashboard.health_samples'::regclass)
-)
-select current_setting('server_version') as server_version,
-    case
-        when estimate.rows > 1000000 then estimate.rows
-        else (select count(*) from dashboard.checks) + (select count(*) from dashboard.health_samples)
-    end as rows,
-    pg_total_relation_size('dashboard.checks') + pg_total_relation_size('dashboard.health_samples') as bytes,
-    least((select min(checked_at) from dashboard.checks),
-        (select min(checked_at) from dashboard.health_samples)) as oldest
-from estimate";
+const VERSION: &str = "select current_setting('server_version') as server_version";
 
 impl Store {
     /// Where the database is, how much history it holds, and how its sessions and migrations stand.
     pub async fn database_info(&self) -> Result<DatabaseInfo, StoreError> {
         let session = self.session().await?;
         let client = session.client();
-        let (row, migrations) = futures::try_join!(session::row(client, READ, &[]), migrate::info(client))?;
+        let engine = self.engine();
+        let (row, migrations, extent) = futures::try_join!(
+            session::row(client, VERSION, &[]),
+            migrate::info(client),
+            engine.extent(client)
+        )?;
         let row = row.ok_or(StoreError::Unreadable { what: "description of itself" })?;
         let history = HistoryInfo {
-            engine: "native".to_owned(),
+            engine: engine.as_str().to_owned(),
             timescaledb_version: None,
             chunk_interval: self.chunk_interval().to_string(),
             retention_days: self.retention_days(),
-            rows: row.try_get("rows")?,
-            size_bytes: row.try_get("bytes")?,
-            oldest: row.try_get("oldest")?,
+            rows: extent.rows,
+            size_bytes: extent.bytes,
+            oldest: extent.oldest,
         };
         let mut unavailable = Unavailable::new();
         let mut missing = |field: &str, reason: &str| {

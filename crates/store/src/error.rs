@@ -28,6 +28,8 @@ pub enum UrlError {
     NoUser,
     #[error("its port must be from 1 to 65535")]
     BadPort,
+    #[error("its pool_size must be from 1 to 100")]
+    BadPoolSize,
     #[error("sslmode={0} is not offered; use auto, verify-full, require or disable")]
     SslMode(String),
     #[error("its option {0} is not known")]
@@ -142,6 +144,8 @@ pub enum StoreError {
     /// A row says something that this release does not understand.
     #[error("the dashboard's own database holds a {what} that this release does not understand")]
     Unreadable { what: &'static str },
+    #[error("the system gives no thread for the spool: {0}")]
+    Spool(#[from] std::io::Error),
     #[error("a {what} could not be written as JSON")]
     Json {
         what: &'static str,

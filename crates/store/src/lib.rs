@@ -11,24 +11,33 @@ mod config;
 mod connections;
 mod database_info;
 mod error;
+mod events;
 mod history;
 mod key_check;
 mod keys;
+mod leases;
 mod migrate;
 mod open;
 mod sealed;
 mod session;
+mod spool;
 mod store;
 
 pub use config::{BadChunkInterval, ChunkInterval, StoreConfig};
 pub use connections::{change::Stored, idempotency::Idempotency, standings::Standing, target::StoredTarget};
 pub use error::{ConnectError, StoreError, UrlError};
+pub use events::{EventBounds, EventPage, Wakeups};
 pub use history::{
     changes::ChangeFilter,
+    maintenance::Maintenance,
+    measurement::{Measured, MeasuredHealth, Measurement},
+    plans::{StatementShape, WholeStatement},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };
 pub use keys::{KeyError, KeyRing};
+pub use leases::Lease;
 pub use migrate::migrate;
 pub use open::check_url;
+pub use spool::{Kept, NotKept, Spool, SpoolConfig};
 pub use store::Store;

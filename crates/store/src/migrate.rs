@@ -9,7 +9,9 @@ use common::database::MigrationInfo;
 use tokio_postgres::{Client, error::SqlState, types::Type};
 
 use crate::{
-    StoreConfig, StoreError, key_check,
+    StoreConfig, StoreError,
+    history::engine::Engine,
+    key_check,
     open::{dial, migration_url, refuse_transaction_pooler},
     session,
 };
@@ -32,6 +34,11 @@ const APPLIED: &str = "select max(version) from dashboard.schema_migrations";
 
 /// Migrates and answers what is applied now. Runs at every start and by `pg-dashboard migrate`.
 pub async fn migrate(config: &StoreConfig) -> Result<MigrationInfo, StoreError> {
+    migrate_and_choose(config).await.map(|(info, _)| info)
+}
+
+/// [`migrate`], with the engine that keeps history.
+pub(crate) async fn migrate_and_choose(config: &StoreConfig) -> Result<(MigrationInfo, Engine), StoreError> {
     let (setting, url) = migration_url(config)?;
     let (mut client, task) = dial(&url).await?;
     refuse_old_server(&client).await?;
@@ -43,7 +50,10 @@ pub async fn migrate(config: &StoreConfig) -> Result<MigrationInfo, StoreError> 
     outcome
 }
 
-async fn migrate_alone(client: &mut Client, config: &StoreConfig) -> Result<MigrationInfo, StoreError> {
+async fn migrate_alone(
+    client: &mut Client,
+    config: &StoreConfig,
+) -> Result<(MigrationInfo, Engine), StoreError> {
     lock(client).await?;
     key_check::refuse_wrong_key(client, &config.keys).await?;
     // CREATE SCHEMA IF NOT EXISTS wants the right to create even where it exists.
@@ -57,7 +67,8 @@ async fn migrate_alone(client: &mut Client, config: &StoreConfig) -> Result<Migr
         tracing::info!(version = migration.version(), name = migration.name(), "migrated the database");
     }
     key_check::write_once(client, &config.keys).await?;
-    info(client).await
+    let engine = Engine::choose(client, config).await?;
+    Ok((info(client).await?, engine))
 }
 
 /// Which migrations the database has, and which this release knows.

@@ -5,8 +5,10 @@ use std::{fmt, sync::Arc};
 use common::database::{DatabaseMode, PoolInfo};
 
 use crate::{
-    ChunkInterval, KeyRing, StoreConfig, StoreError, key_check, migrate,
-    open::{DatabaseUrl, Pool, Session, build_pool, main_url},
+    ChunkInterval, KeyRing, StoreConfig, StoreError,
+    history::engine::{Engine, Room},
+    key_check, migrate,
+    open::{DatabaseUrl, Pool, Session, build_pool, main_url, migration_url},
     session,
 };
 
@@ -19,10 +21,13 @@ pub struct Store {
 struct Inner {
     pool: Pool,
     url: DatabaseUrl,
+    direct_url: DatabaseUrl,
     mode: DatabaseMode,
     keys: KeyRing,
     retention_days: u32,
     chunk_interval: ChunkInterval,
+    engine: Engine,
+    room: Room,
 }
 
 impl fmt::Debug for Store {
@@ -34,16 +39,20 @@ impl fmt::Debug for Store {
 impl Store {
     /// Connects, migrates under an advisory lock and checks the key. With a wrong key, nothing is changed.
     pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        migrate::migrate(&config).await?;
+        let (_, engine) = migrate::migrate_and_choose(&config).await?;
         let url = main_url(&config)?;
         let pool = build_pool(url.clone())?;
+        let (_, direct_url) = migration_url(&config)?;
         let inner = Inner {
             pool,
             url,
+            direct_url,
             mode: config.mode,
             keys: config.keys,
             retention_days: config.retention_days,
             chunk_interval: config.chunk_interval,
+            engine,
+            room: Room::default(),
         };
         let store = Self { inner: Arc::new(inner) };
         if config.direct_url.is_some() {
@@ -88,12 +97,27 @@ impl Store {
         &self.inner.url
     }
 
+    /// Where a session is one's own.
+    pub(crate) fn direct_url(&self) -> &DatabaseUrl {
+        &self.inner.direct_url
+    }
+
     pub(crate) fn mode(&self) -> DatabaseMode {
         self.inner.mode
     }
 
     pub(crate) fn chunk_interval(&self) -> &ChunkInterval {
         &self.inner.chunk_interval
+    }
+
+    /// What keeps history.
+    pub(crate) fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// What the native engine knows of its partitions.
+    pub(crate) fn room(&self) -> &Room {
+        &self.inner.room
     }
 
     /// The migrations went to DATABASE_DIRECT_URL: what they wrote must be what DATABASE_URL sees.

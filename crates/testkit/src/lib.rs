@@ -1,5 +1,5 @@
 //! What the tests of the other crates run against: real PostgreSQL servers by version, with and without TLS,
-//! certificates made on the spot, a real PgBouncer, and servers that misbehave. For tests only.
+//! a real TimescaleDB, certificates made on the spot, a real PgBouncer, and servers that misbehave. For tests only.
 //!
 //! Everything listens on loopback, picks a free port, and is gone when its guard is dropped, also when the test
 //! process is killed.
@@ -14,8 +14,10 @@ pub mod many_tables;
 pub mod pgbouncer;
 mod standby;
 mod template;
+mod timescale;
 mod version;
 mod watchdog;
 
 pub use cluster::{Builder, Cluster};
+pub use timescale::Timescale;
 pub use version::Version;

@@ -44,7 +44,7 @@ impl Template {
     }
 }
 
-fn template_folder() -> PathBuf {
+pub(crate) fn template_folder() -> PathBuf {
     let folder = workspace_root().join("target/testkit");
     fs::create_dir_all(&folder).unwrap();
     folder

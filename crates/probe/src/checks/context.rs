@@ -24,6 +24,8 @@ pub(crate) struct Context<'a> {
     pub(crate) reading_ms: f64,
     /// What the slow tier took within the last hour.
     pub(crate) slow_ms: f64,
+    /// What reading the counters of statements took within the last hour.
+    pub(crate) statements_ms: f64,
     pub(crate) thresholds: &'a Thresholds,
     pub(crate) before: &'a NamedCounters,
     pub(crate) counted: &'a mut NamedCounters,

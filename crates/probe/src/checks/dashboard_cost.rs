@@ -1,5 +1,5 @@
-//! What the dashboard itself costs here: its sessions, the server's time for the checks of this reading, and the slow checks of
-//! the last hour. Who watches must not be what is noticed.
+//! What the dashboard itself costs here: its sessions, the server's time for the checks of this reading, and for what has a
+//! cadence of its own within the last hour: the slow checks, and the counters of statements. Who watches must not be what is noticed.
 
 use common::{Reason, health::Evidence, units};
 
@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// Last of the checks in the transaction that they share, and nothing in it waits for the network: what it has taken so
-/// far is the server's own time. Behind it come only the facts and the counters of statements, which are not in it.
+/// far is the server's own time. Behind it come only the facts, which are not in it.
 const SQL: &str = "\
 select extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as reading_ms,
        count(*) as sessions
@@ -41,6 +41,7 @@ struct Cost {
     /// The whole reading so far as seen from here, with the network.
     seen_ms: f64,
     slow_ms: f64,
+    statements_ms: f64,
     interval_s: Option<f64>,
 }
 
@@ -52,21 +53,23 @@ fn judge(answer: &Answer, context: &mut Context<'_>) -> Result<Verdict, Reason> 
         reading_ms,
         seen_ms: context.reading_ms,
         slow_ms: context.slow_ms,
+        statements_ms: context.statements_ms,
         interval_s: context.interval_s(),
     }))
 }
 
 fn verdict(cost: Cost) -> Verdict {
-    let of_slow = cost.slow_ms / HOUR_MS;
+    let of_slow = (cost.slow_ms + cost.statements_ms) / HOUR_MS;
     let interval_s = cost.interval_s.map(|seconds| seconds.max(LEAST_INTERVAL_S));
     let of_readings = interval_s.map_or(0.0, |seconds| cost.reading_ms / 1000.0 / seconds);
     let ratio = of_slow + of_readings;
     let mut detail = format!(
-        "The checks of this reading took the server {} (the whole reading, seen from here: {}); the slow checks of the last \
-         hour {}.",
+        "The checks of this reading took the server {} (the whole reading, seen from here: {}); within the last \
+         hour the slow checks {}, the counters of statements {}.",
         units::millis(cost.reading_ms),
         units::millis(cost.seen_ms),
-        units::millis(cost.slow_ms)
+        units::millis(cost.slow_ms),
+        units::millis(cost.statements_ms)
     );
     detail.push_str(&match interval_s {
         Some(seconds) => format!(
@@ -97,7 +100,14 @@ mod tests {
     use super::*;
 
     fn cost(reading_ms: f64, slow_ms: f64, interval_s: Option<f64>) -> Verdict {
-        verdict(Cost { sessions: 1, reading_ms, seen_ms: reading_ms, slow_ms, interval_s })
+        verdict(Cost {
+            sessions: 1,
+            reading_ms,
+            seen_ms: reading_ms,
+            slow_ms,
+            statements_ms: 0.0,
+            interval_s,
+        })
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What one reading hands to the next: counters for rates, what the slow tier has found, and facts to compare with.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use super::{Counters, NamedCounters, named_counters::LONGEST_INTERVAL_S, slow::SlowTier};
+use super::{Counters, NamedCounters, named_counters::LONGEST_INTERVAL_S, polled::Polled, slow::SlowTier};
 use crate::StatementsBefore;
 use crate::facts::Facts;
 
@@ -24,15 +24,32 @@ pub struct Memory {
     #[serde(deserialize_with = "or_default")]
     pub(super) slow: SlowTier,
     pub(super) facts: Facts,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) polled: Polled,
     /// Kept apart: it is large.
     #[serde(skip)]
-    pub(super) statements: Option<Arc<StatementsBefore>>,
+    pub(super) statements: Before,
+}
+
+/// What the next reading compares statements with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum Before {
+    /// Nobody has looked: it is not the statements' turn.
+    #[default]
+    NotLoaded,
+    /// `None`: they were never read.
+    Loaded(Option<Arc<StatementsBefore>>),
 }
 
 impl Memory {
-    /// With what is known of statements.
+    /// With what is known of statements: the next reading reads them, whether or not they are due
+    /// ([`crate::Prober::statements_due`]). Without it they are shown as they were read last.
     pub fn with_statements(self, before: Option<StatementsBefore>) -> Self {
-        Self { statements: before.map(Arc::new), ..self }
+        Self { statements: Before::Loaded(before.map(Arc::new)), ..self }
+    }
+
+    pub(crate) fn statements_due(&self, now: DateTime<Utc>, every: Duration) -> bool {
+        self.polled.is_due(now, every)
     }
 
     /// Of a database, as far as it is the same one. What an identity cannot tell (it may not be seen) decides nothing.
@@ -57,7 +74,11 @@ impl Memory {
     }
 }
 
-fn or_default<'de, D: Deserializer<'de>>(value: D) -> Result<SlowTier, D::Error> {
+fn or_default<'de, D, T>(value: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + DeserializeOwned,
+{
     let value = serde_json::Value::deserialize(value)?;
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
@@ -73,8 +94,10 @@ mod tests {
         let mut json =
             serde_json::to_value(Memory { identity: Some("7/5".to_owned()), ..Memory::default() }).unwrap();
         json["slow"] = serde_json::json!({"measured": {"sizes": {"check": 1}}});
+        json["polled"] = serde_json::json!({"shown": 7});
         let memory: Memory = serde_json::from_value(json).unwrap();
         assert_eq!((memory.identity.as_deref(), memory.slow), (Some("7/5"), SlowTier::default()));
+        assert_eq!(memory.polled, Polled::default());
     }
 
     #[test]

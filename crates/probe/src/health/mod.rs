@@ -6,14 +6,19 @@ mod known;
 mod memory;
 mod metrics;
 mod named_counters;
+mod polled;
 mod reading;
 mod slow;
+mod spent;
 pub(crate) mod transaction;
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use common::{
     Health, Phase, Reason, TestError, TestResult, Unavailable,
     health::{self, HealthStatus, Metrics, Server, Statements},
+    statements::{StatementKey, StatementText},
     time::millis,
 };
 use tokio::time::{Instant, sleep};
@@ -23,6 +28,7 @@ pub(crate) use ended::{Ended, reason};
 pub(crate) use known::Known;
 pub use memory::Memory;
 pub(crate) use named_counters::NamedCounters;
+pub(crate) use spent::server_ms;
 
 use self::reading::{First, Reading};
 use crate::{
@@ -32,8 +38,8 @@ use crate::{
     facts::{self, Seen},
     pooler::console,
     rows::Answer,
-    session::{AskError, Session},
-    statements::{self, StatementsBefore, StatementsReading},
+    session::Session,
+    statements::{self, StatementsReading},
     words,
 };
 
@@ -43,11 +49,12 @@ pub struct HealthReading {
     pub health: Health,
     /// For the next reading; `None` of a database that could not be asked, about which nothing new is known.
     pub memory: Option<Memory>,
-    /// For whoever keeps it; `None` where statements could not be read.
+    /// For whoever keeps it; `None` where it was not their turn, or where they could not be read.
     pub statements: Option<StatementsReading>,
     /// The connect of this reading, as a test.
     pub test: TestResult,
-    /// How often the reading waited for the server, once the session was there, apart from what is asked hourly.
+    /// How often the reading waited for the server, once the session was there, apart from what has a cadence of its own: statements,
+    /// and the slow tier.
     pub round_trips: u32,
 }
 
@@ -101,9 +108,9 @@ pub(crate) async fn take(
     }
     let since = Instant::now();
     let deadline = since + limits.health;
-    let statements_before = previous.and_then(|previous| previous.statements.as_deref());
-    let Asked { known, asks, mut answers, last, reading, mut ended } =
-        Box::pin(ask(session, known, statements_before, deadline)).await;
+    let Asked { known, asks, mut answers, reading, mut ended } =
+        Box::pin(ask(session, known, deadline)).await;
+    let round_trips = session.round_trips() - asked_before;
 
     let identity = reading.database_identity();
     let mut memory = previous.cloned().unwrap_or_default().of(identity.as_deref());
@@ -126,24 +133,16 @@ pub(crate) async fn take(
         now,
         reading_ms: millis(since.elapsed()),
         slow_ms: memory.slow.spent_ms(),
+        statements_ms: memory.polled.spent_ms(),
         thresholds: &limits.thresholds,
         before: &before,
         counted: &mut counted,
     };
     let mut checks = judge_all(asks, answers, &mut context);
-    let extension = reading.extension.clone();
-    let snapshot = statements::snapshot(extension, last, &known, now, &mut ended);
-    let statements_before = memory.statements.take();
-    let (statements, found_statements) = match snapshot {
-        Ok(snapshot) => {
-            let read = statements::read(session, snapshot, statements_before.as_deref(), &known, deadline);
-            let (statements, found, lost) = Box::pin(read).await;
-            ended = ended.or(lost);
-            (statements, Some(found))
-        }
-        Err(reason) => (statements::missing(reason), None),
-    };
-    let round_trips = session.round_trips() - asked_before;
+    let before = std::mem::take(&mut memory.statements);
+    let place = statements::place(reading.extension.clone(), &known);
+    let polling = memory.polled.look(session, place, before, &known, now, deadline, &mut ended);
+    let (statements, found_statements) = Box::pin(polling).await;
     if ended.is_none() {
         let slow = memory.slow.measure(session, checks::SLOW, &mut context, deadline);
         ended = Box::pin(slow).await;
@@ -210,8 +209,6 @@ struct Asked {
     asks: Vec<(&'static Check, Ask)>,
     /// To the asks that are queries, in order; then to those of the facts.
     answers: Vec<Result<Answer, Reason>>,
-    /// To the questions for a snapshot of statements.
-    last: Vec<Result<Answer, AskError>>,
     reading: Reading,
     ended: Option<ended::Ended>,
 }
@@ -219,34 +216,27 @@ struct Asked {
 /// Asks everything of the fast tier. Which questions those are depends on what is known of the server: that is asked
 /// first, or, where an earlier reading has told it, together with the rest. Has it changed so that other questions
 /// belong to it (a standby was promoted, a right was granted), they are asked.
-async fn ask(
-    session: &Session,
-    known: Option<&Known>,
-    statements_before: Option<&StatementsBefore>,
-    deadline: Instant,
-) -> Asked {
+async fn ask(session: &Session, known: Option<&Known>, deadline: Instant) -> Asked {
     let target = session.target();
     if let Some(known) = known {
         let asks = ask_all(known);
-        let snapshot = statements::queries(known, statements_before);
-        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), &snapshot, deadline)).await;
-        let (reading, answers, last, ended) = taken;
+        let taken = Box::pin(Reading::take(session, None, known, &queries(&asks), deadline)).await;
+        let (reading, answers, ended) = taken;
         let now = reading.known(target);
         let asks_now = ask_all(&now);
-        if queries(&asks) == queries(&asks_now) && snapshot == statements::queries(&now, statements_before) {
-            return Asked { known: now, asks: asks_now, answers, last, reading, ended };
+        if queries(&asks) == queries(&asks_now) {
+            return Asked { known: now, asks: asks_now, answers, reading, ended };
         }
         if ended.is_some() {
-            return Asked { known: now, asks, answers, last, reading, ended };
+            return Asked { known: now, asks, answers, reading, ended };
         }
     }
     let first = First::take(session, target, deadline).await;
     let known = first.known(target);
     let asks = ask_all(&known);
-    let snapshot = statements::queries(&known, statements_before);
-    let (reading, answers, last, ended) =
-        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), &snapshot, deadline)).await;
-    Asked { known, asks, answers, last, reading, ended }
+    let (reading, answers, ended) =
+        Box::pin(Reading::take(session, Some(first), &known, &queries(&asks), deadline)).await;
+    Asked { known, asks, answers, reading, ended }
 }
 
 fn queries<'a>(asks: &'a [(&'static Check, Ask)]) -> Vec<&'a str> {
@@ -281,6 +271,22 @@ fn judge_all(
 }
 
 impl HealthReading {
+    /// Puts texts that earlier readings have read to the statements that this one read, as it and those after it show
+    /// them.
+    pub fn name_statements(&mut self, texts: &HashMap<StatementKey, StatementText>) {
+        let Some(found) = &self.statements else { return };
+        for (key, shown) in found.top.iter().zip(&mut self.health.statements.top) {
+            if let Some(text) = texts.get(key) {
+                shown.query.clone_from(&text.query);
+                shown.user = Some(text.user.clone());
+                shown.database = Some(text.database.clone());
+            }
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.polled.show(&self.health.statements);
+        }
+    }
+
     /// What a failed test says of the health.
     pub fn of_failed(test: TestResult) -> Self {
         let health = down(&test, test.error.clone(), test.total_ms);

@@ -1,6 +1,5 @@
 //! What is asked of the server at every health reading, each query beside its row type: two round trips (one, where an
-//! earlier reading on the same session has told who the server is), and
-//! another for the texts of statements that were not seen before.
+//! earlier reading on the same session has told who the server is).
 //!
 //! Only catalog views whose cost does not grow with the number of relations.
 
@@ -157,23 +156,21 @@ impl First {
 }
 
 impl Reading {
-    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) and to `last` beside it.
+    /// Everything else of the fast tier, with the answers to `more` (the checks' own queries) beside it.
     /// Without a `first`, that is asked in the same round trip.
     pub(super) async fn take(
         session: &Session,
         first: Option<First>,
         known: &Known,
         more: &[&str],
-        last: &[String],
         deadline: Instant,
-    ) -> (Self, Vec<Result<Answer, Reason>>, Vec<Result<Answer, AskError>>, Option<Ended>) {
+    ) -> (Self, Vec<Result<Answer, Reason>>, Option<Ended>) {
         let mut queries = Vec::new();
         if first.is_none() {
             queries.extend(First::QUERIES);
         }
         queries.extend([ACTIVITY, counters::DATABASE, counters::WAL, LOCKS, OLDEST_XID, REPLICATION]);
         queries.extend(more);
-        queries.extend(last.iter().map(String::as_str));
         let answers = transaction::read(session, &queries, deadline).await;
         let mut sorter = Sorter { answers: answers.into_iter(), user: known.user().to_owned(), ended: None };
         let first = match first {
@@ -195,7 +192,6 @@ impl Reading {
         });
         let more = more.iter().map(|_| sorter.next()).collect();
         let ended = sorter.ended;
-        let last = sorter.answers.collect();
 
         if let (Ok(counters), Ok(bytes)) = (&mut counters, &wal) {
             counters.wal_bytes = *bytes;
@@ -211,7 +207,7 @@ impl Reading {
             replication,
             extension: first.extension,
         };
-        (reading, more, last, ended)
+        (reading, more, ended)
     }
 
     /// What is known of the server, or next to nothing.

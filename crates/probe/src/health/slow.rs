@@ -12,14 +12,18 @@ use common::{Reason, health, time::millis};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{ended::Ended, ended::reason, transaction};
+use super::{
+    ended::{Ended, reason},
+    spent::{Spent, age, server_ms},
+    transaction,
+};
 use crate::{
     checks::{self, Ask, Check, Context, Verdict},
     rows::Answer,
     session::Session,
 };
 
-/// How long a measurement stands, and how long its cost counts.
+/// How long a measurement stands.
 const STANDS: TimeDelta = TimeDelta::hours(1);
 /// How long a finding stands: who mended it wants to see it gone.
 const FINDING_STANDS: TimeDelta = TimeDelta::minutes(10);
@@ -31,7 +35,7 @@ const FOR_FINDINGS: f64 = 0.5;
 #[serde(default)]
 pub(super) struct SlowTier {
     measured: BTreeMap<String, Measurement>,
-    spent: Vec<Spent>,
+    spent: Spent,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,13 +43,6 @@ struct Measurement {
     /// When it was asked last, whether or not that was answered.
     at: DateTime<Utc>,
     check: health::Check,
-}
-
-/// What one question cost.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Spent {
-    at: DateTime<Utc>,
-    ms: f64,
 }
 
 /// The server's answer to a check, and its cost.
@@ -57,7 +54,7 @@ struct Asked {
 impl SlowTier {
     /// What it cost within the last hour.
     pub(super) fn spent_ms(&self) -> f64 {
-        self.spent.iter().map(|spent| spent.ms).sum()
+        self.spent.ms()
     }
 
     /// The database's size as it was measured last.
@@ -100,10 +97,10 @@ impl SlowTier {
         ended
     }
 
-    /// What is of no use any more. What is of the future was noted by a clock that has been set back since.
+    /// What is of no use any more.
     fn forget(&mut self, checks: &[&'static Check], now: DateTime<Utc>) {
         self.measured.retain(|id, _| checks.iter().any(|check| check.id == id));
-        self.spent.retain(|spent| age(now, spent.at).is_some_and(|age| age < STANDS));
+        self.spent.forget(now);
     }
 
     /// What is due: never measured first, then the longest ago, then findings that may have been mended.
@@ -127,7 +124,7 @@ impl SlowTier {
     /// A check that failed costs what it took and waits for its next turn. So does the one that was asked when the
     /// session was lost: were it the cause, every reading would end with it. What was known of that one stays.
     fn keep(&mut self, check: &'static Check, asked: Asked, now: DateTime<Utc>, lost: bool) {
-        self.spent.push(Spent { at: now, ms: asked.cost_ms });
+        self.spent.add(now, asked.cost_ms);
         match self.measured.get_mut(check.id) {
             Some(known) if lost => known.at = now,
             _ => {
@@ -164,9 +161,12 @@ async fn ask(
     let (found, cost_ms) = match (check.ask)(context.known) {
         Ask::Sql(sql) => {
             let since = Instant::now();
-            let (answer, took_ms) = transaction::read_timed(session, &sql, statement, deadline).await;
-            let cost_ms = cost_ms(took_ms, millis(since.elapsed()));
-            let answer = answer.map_err(|error| reason(error, context.known.user(), ended));
+            let (mut answers, took_ms) = transaction::read_timed(session, &[&sql], statement, deadline).await;
+            let cost_ms = server_ms(took_ms, millis(since.elapsed()));
+            let answer = answers
+                .pop()
+                .unwrap_or(Ok(Answer::empty()))
+                .map_err(|error| reason(error, context.known.user(), ended));
             (answer.and_then(|answer| (check.judge)(&answer, context)), cost_ms)
         }
         Ask::Nothing => ((check.judge)(&Answer::empty(), context), 0.0),
@@ -174,16 +174,6 @@ async fn ask(
         Ask::Unavailable(reason) => (Err(reason), 0.0),
     };
     Asked { found: checks::for_server(found, context.known), cost_ms }
-}
-
-/// The server's time by its own clock, which may be set while we ask: never more than what passed here.
-fn cost_ms(took_ms: Option<f64>, elapsed_ms: f64) -> f64 {
-    took_ms.filter(|took| (0.0..=elapsed_ms).contains(took)).unwrap_or(elapsed_ms)
-}
-
-/// `None` of what is not past yet.
-fn age(now: DateTime<Utc>, at: DateTime<Utc>) -> Option<TimeDelta> {
-    Some(now - at).filter(|age| *age >= TimeDelta::zero())
 }
 
 #[cfg(test)]
@@ -283,14 +273,6 @@ mod tests {
         assert_eq!((shown[0].value, shown[0].measured_at), (Some(7.0), at(0)));
         assert_eq!(shown[1].unavailable["value"].reason, "the connection broke");
         assert_eq!(due(&tier, 72), ["c"]);
-    }
-
-    #[test]
-    fn the_servers_time_is_believed_within_reason() {
-        assert_eq!(cost_ms(Some(12.0), 30.0), 12.0);
-        for nonsense in [Some(-1.0), Some(31.0), Some(f64::NAN), Some(f64::INFINITY), None] {
-            assert_eq!(cost_ms(nonsense, 30.0), 30.0);
-        }
     }
 
     #[test]

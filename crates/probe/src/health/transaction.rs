@@ -74,17 +74,18 @@ pub(crate) async fn read(
 const TOOK: &str =
     "select extract(epoch from clock_timestamp() - transaction_timestamp())::float8 * 1000 as took_ms";
 
-/// One query that may take long, and the milliseconds that the server took for it where it said so.
-pub(super) async fn read_timed(
+/// [`read`] with a time limit for each of them, and the milliseconds that the server took for all of it where it said so.
+pub(crate) async fn read_timed(
     session: &Session,
-    query: &str,
+    queries: &[&str],
     statement: Duration,
     deadline: Instant,
-) -> (Result<Answer, AskError>, Option<f64>) {
-    let mut answers = read_within(session, &[query, TOOK], statement, deadline).await;
+) -> (Vec<Result<Answer, AskError>>, Option<f64>) {
+    let queries: Vec<&str> = queries.iter().copied().chain([TOOK]).collect();
+    let mut answers = read_within(session, &queries, statement, deadline).await;
     let took = answers.pop().and_then(Result::ok);
     let took_ms = took.and_then(|answer| answer.first()?.finite("took_ms"));
-    (answers.pop().unwrap_or(Ok(Answer::empty())), took_ms)
+    (answers, took_ms)
 }
 
 /// [`read`] with another time limit for each of them.

@@ -57,6 +57,9 @@ pub struct Asked<'a> {
     pub keep: bool,
     /// A person waits for the answer: a database that could not be reached a moment ago is tried again at once.
     pub now: bool,
+    /// After how long it will be asked again, as far as that is known. A full connect that would be due by then is made
+    /// now: it must not come late.
+    pub next: Duration,
 }
 
 /// The database could not be reached when it was tried last, and is left alone for a while.
@@ -198,7 +201,7 @@ impl HeldSessions {
     async fn ready(&self, slot: &Arc<Slot>, turn: &mut Turn, asked: &Asked<'_>) -> Result<Ready, BackingOff> {
         let (mut place, mut older) = (None, None);
         if let Some(held) = slot.take() {
-            if turn.backoff.has_failed() || held.connected.elapsed() >= self.0.keeping.renew {
+            if turn.backoff.has_failed() || held.connected.elapsed() + asked.next >= self.0.keeping.renew {
                 older = Some(held);
             } else if let Some(test) = verified(&held).await {
                 return Ok(Ready { test, about: None, held: Some(held) });

@@ -1,9 +1,10 @@
-//! What statements cost, from `pg_stat_statements`: a snapshot of all counters at every reading, what lies between
+//! What statements cost, from `pg_stat_statements`: a snapshot of all counters every few minutes, what lies between
 //! two of them, and the texts of those that are shown. And the plan that one would get.
 
 mod delta;
 mod extension;
 mod plan;
+mod shape;
 mod snapshot;
 mod texts;
 mod top;
@@ -15,18 +16,19 @@ use common::{
     Reason,
     health::{Statement, Statements},
     statements::{StatementInterval, StatementKey, StatementText},
-    time::whole_micros_of_ms,
+    time::{millis, whole_micros_of_ms},
 };
 use tokio::time::Instant;
 
 pub(crate) use extension::{EXTENSION, Extension, PRELOADED};
-pub(crate) use plan::run as plan;
-pub use plan::{PlanError, PlanRefusal};
+pub use plan::{PlanError, PlanRefusal, is_plannable};
+pub(crate) use plan::{run as plan, run_all as plans};
+pub use shape::plan_shape;
 pub use snapshot::Snapshot;
 
-use self::snapshot::Entry;
+use self::{extension::Version, snapshot::Entry};
 use crate::{
-    health::{Ended, Known, reason, transaction},
+    health::{Ended, Known, reason, server_ms, transaction},
     rows::Answer,
     session::{AskError, Session},
 };
@@ -57,24 +59,17 @@ pub struct StatementsReading {
     pub top: Vec<StatementKey>,
 }
 
-/// The messages that a snapshot takes; none where it cannot be taken.
-pub(crate) fn queries(known: &Known, before: Option<&StatementsBefore>) -> Vec<String> {
-    match &known.extension {
-        Some(Extension { place: Some((version, schema)), most, .. }) if !known.sees_only_itself() => {
-            snapshot::queries(*version, schema, *most, before.map(|before| &before.snapshot)).into()
-        }
-        _ => Vec::new(),
-    }
+/// Where statements can be read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    version: Version,
+    schema: String,
+    /// How many entries the server keeps.
+    most: Option<i64>,
 }
 
-/// What the answers to [`queries`] say, or why there are none.
-pub(crate) fn snapshot(
-    extension: Result<Extension, Reason>,
-    answers: Vec<Result<Answer, AskError>>,
-    known: &Known,
-    taken_at: DateTime<Utc>,
-    ended: &mut Option<Ended>,
-) -> Result<(Snapshot, String), Reason> {
+/// Where statements can be read from, or why they cannot, as far as that is known without asking for them.
+pub(crate) fn place(extension: Result<Extension, Reason>, known: &Known) -> Result<Place, Reason> {
     let extension = extension?;
     let Some((version, schema)) = extension.place.clone() else {
         return Err(extension::not_installed(&extension, known));
@@ -82,26 +77,87 @@ pub(crate) fn snapshot(
     if known.sees_only_itself() {
         return Err(known.no_privilege());
     }
+    // Asked all the same, it would be an error in the server's log each time.
+    if !extension.is_loaded() {
+        return Err(not_preloaded(known));
+    }
+    Ok(Place { version, schema, most: extension.most })
+}
+
+/// What one look at statements found.
+pub(crate) struct Looked {
+    /// Or why there are none.
+    pub(crate) found: Result<(Statements, StatementsReading), Reason>,
+    /// The server's time for it.
+    pub(crate) cost_ms: f64,
+}
+
+/// Takes a snapshot, compares it with the one before, and reads the texts that are not known yet: two round trips at
+/// most, each a transaction.
+pub(crate) async fn look(
+    session: &Session,
+    place: &Place,
+    before: Option<&StatementsBefore>,
+    known: &Known,
+    taken_at: DateTime<Utc>,
+    deadline: Instant,
+    ended: &mut Option<Ended>,
+) -> Looked {
+    let queries =
+        snapshot::queries(place.version, &place.schema, place.most, before.map(|before| &before.snapshot));
+    let (answers, mut cost_ms) = timed(session, &queries.each_ref().map(String::as_str), deadline).await;
+    let snapshot = match snapshot(place, answers, known, taken_at, ended) {
+        Ok(snapshot) => snapshot,
+        Err(reason) => return Looked { found: Err(reason), cost_ms },
+    };
+    let reading = read(session, snapshot, &place.schema, before, known, deadline, ended);
+    let (statements, reading, more_ms) = Box::pin(reading).await;
+    cost_ms += more_ms;
+    Looked { found: Ok((statements, reading)), cost_ms }
+}
+
+/// The answers, and the server's time for them.
+async fn timed(
+    session: &Session,
+    queries: &[&str],
+    deadline: Instant,
+) -> (Vec<Result<Answer, AskError>>, f64) {
+    let since = Instant::now();
+    let limit = session.limits().statement;
+    let (answers, took_ms) = transaction::read_timed(session, queries, limit, deadline).await;
+    (answers, server_ms(took_ms, millis(since.elapsed())))
+}
+
+/// What the answers to [`snapshot::queries`] say.
+fn snapshot(
+    place: &Place,
+    answers: Vec<Result<Answer, AskError>>,
+    known: &Known,
+    taken_at: DateTime<Utc>,
+    ended: &mut Option<Ended>,
+) -> Result<Snapshot, Reason> {
     let answers: Vec<Answer> = answers
         .into_iter()
         .map(|answer| answer.map_err(|error| why(error, known, ended)))
         .collect::<Result<_, _>>()?;
     let answers: [Answer; 3] = answers.try_into().map_err(|_| Reason::new(Reason::NOT_COLLECTED))?;
-    let snapshot = Snapshot::from_answers(&answers, (version, extension.most), known, taken_at);
-    let snapshot = snapshot.ok_or_else(|| {
+    let snapshot = Snapshot::from_answers(&answers, (place.version, place.most), known, taken_at);
+    snapshot.ok_or_else(|| {
         Reason::new("the counters were reset while they were read, or the answer is not what was asked for")
-    })?;
-    Ok((snapshot, schema))
+    })
 }
 
-/// Compares a snapshot with the one before, and reads the texts that are not known yet.
-pub(crate) async fn read(
+/// Compares a snapshot with the one before, and reads the texts that are not known yet, which costs the server some
+/// milliseconds.
+async fn read(
     session: &Session,
-    (snapshot, schema): (Snapshot, String),
+    snapshot: Snapshot,
+    schema: &str,
     before: Option<&StatementsBefore>,
     known: &Known,
     deadline: Instant,
-) -> (Statements, StatementsReading, Option<Ended>) {
+    ended: &mut Option<Ended>,
+) -> (Statements, StatementsReading, f64) {
     let texts_known = |key: &StatementKey| before.and_then(|before| before.texts.get(key)).copied();
     let is_own = |key: &StatementKey| texts_known(key) == Some(true);
     let mut interval = delta::between(before.map(|before| &before.snapshot), &snapshot);
@@ -117,14 +173,15 @@ pub(crate) async fn read(
     wanted.extend(interval.statements.iter().map(|(key, _)| *key));
     wanted.retain(|key| texts_known(key).is_none());
 
-    let (mut found, mut ended, mut were_told) = (Vec::new(), None, true);
-    if let Some((query, asked)) = texts::query(&snapshot, &schema, &wanted) {
-        let answer = transaction::read(session, &[&query], deadline).await.into_iter().next();
-        match answer.unwrap_or(Ok(Answer::empty())) {
+    let (mut found, mut were_told, mut cost_ms) = (Vec::new(), true, 0.0);
+    if let Some((query, asked)) = texts::query(&snapshot, schema, &wanted) {
+        let (mut answers, took_ms) = timed(session, &[&query], deadline).await;
+        cost_ms = took_ms;
+        match answers.pop().unwrap_or(Ok(Answer::empty())) {
             Ok(answer) => found = texts::from_answer(&answer, &snapshot, &asked),
             // The counters stand without them; the next reading asks again.
             Err(error) => {
-                let _why = reason(error, known.user(), &mut ended);
+                let _why = reason(error, known.user(), ended);
                 were_told = false;
             }
         }
@@ -146,16 +203,17 @@ pub(crate) async fn read(
             .iter()
             .map(|entry| statement(&snapshot, entry, whole_ms, texts.get(&snapshot.key(entry)).copied()))
             .collect(),
+        measured_at: Some(snapshot.taken_at),
     };
     let top = shown.iter().map(|entry| snapshot.key(entry)).collect();
     let reading = StatementsReading {
         compared_with: before.map(|before| before.taken_at),
         interval: Some(interval),
-        texts: found.clone(),
+        texts: found,
         top,
         snapshot,
     };
-    (statements, reading, ended)
+    (statements, reading, cost_ms)
 }
 
 fn statement(snapshot: &Snapshot, entry: &Entry, whole_ms: f64, text: Option<&StatementText>) -> Statement {
@@ -184,7 +242,16 @@ fn statement(snapshot: &Snapshot, entry: &Entry, whole_ms: f64, text: Option<&St
 
 /// The reason in place of statements.
 pub(crate) fn missing(reason: Reason) -> Statements {
-    Statements { available: false, reason: Some(reason.reason), fix_sql: reason.fix_sql, top: Vec::new() }
+    Statements {
+        available: false,
+        reason: Some(reason.reason),
+        fix_sql: reason.fix_sql,
+        ..Statements::default()
+    }
+}
+
+fn not_preloaded(known: &Known) -> Reason {
+    Reason { reason: "not_preloaded".to_owned(), fix_sql: extension::preload(known) }
 }
 
 fn why(error: AskError, known: &Known, ended: &mut Option<Ended>) -> Reason {
@@ -194,7 +261,7 @@ fn why(error: AskError, known: &Known, ended: &mut Option<Ended>) -> Reason {
     };
     match code.as_deref() {
         // "pg_stat_statements must be loaded via shared_preload_libraries"
-        Some("55000") => Reason { reason: "not_preloaded".to_owned(), fix_sql: extension::preload(known) },
+        Some("55000") => not_preloaded(known),
         Some("42501") => known.no_privilege(),
         _ => reason(error, known.user(), ended),
     }

@@ -53,6 +53,11 @@ impl PlanRefusal {
         matches!(self, Self::Superuser | Self::ReachesServer | Self::Unknown)
     }
 
+    /// It holds for every statement.
+    fn is_about_the_server(self) -> bool {
+        self.is_about_the_login() || self == Self::TooOld
+    }
+
     /// What to do.
     pub fn hint(self) -> &'static str {
         match self {
@@ -74,48 +79,108 @@ pub enum PlanError {
     Failed(Box<TestError>),
 }
 
-/// The lines of the plan of `query`, a normalised text that the server itself told, whole.
-pub(crate) async fn run(target: &Target, query: &str, limits: &Limits) -> Result<String, PlanError> {
+/// Whether a normalised text is one that may be planned, as far as that is seen by it.
+pub fn is_plannable(query: &str) -> bool {
+    by_its_text(query).is_none()
+}
+
+fn by_its_text(query: &str) -> Option<PlanRefusal> {
     if !has_plan(query) {
-        return Err(PlanError::Refused(PlanRefusal::NoPlan));
+        return Some(PlanRefusal::NoPlan);
     }
     // Nothing else parts statements. The extended protocol would take one only, but wants values for its parameters,
     // and makes the plan that those get. A normalised text has no semicolon but in comments and names.
-    if query.contains(';') {
-        return Err(PlanError::Refused(PlanRefusal::Several));
-    }
-    let (test, session) = Box::pin(connect_test::open(target, limits)).await;
-    let Some(session) = session else {
-        return Err(match test.error {
-            Some(error) => PlanError::Failed(Box::new(error)),
-            None => PlanError::Refused(PlanRefusal::Unknown),
-        });
-    };
-    let deadline = Instant::now() + limits.health;
-    match ask(&session, query, deadline).await {
-        Ok(outcome) => {
-            // Rolled back already; hanging up makes sure of it.
-            session.close().await;
-            outcome.map_err(PlanError::Refused)
+    query.contains(';').then_some(PlanRefusal::Several)
+}
+
+/// The lines of the plan of `query`, a normalised text that the server itself told, whole.
+pub(crate) async fn run(target: &Target, query: &str, limits: &Limits) -> Result<String, PlanError> {
+    let outcome = run_all(target, &[query], limits).await.pop();
+    outcome.unwrap_or(Err(PlanError::Refused(PlanRefusal::Unknown)))
+}
+
+/// [`run`] of several on one session, each in a transaction of its own, all within the time of one reading. What ends it
+/// (the login is refused, the session is lost) is the answer to those that are left.
+pub(crate) async fn run_all(
+    target: &Target,
+    queries: &[&str],
+    limits: &Limits,
+) -> Vec<Result<String, PlanError>> {
+    let mut session = None;
+    let mut over: Option<PlanError> = None;
+    let mut outcomes = Vec::with_capacity(queries.len());
+    let deadline = Instant::now() + limits.connect + limits.health;
+    for query in queries {
+        if let Some(error) = &over {
+            outcomes.push(Err(error.clone()));
+            continue;
         }
+        if let Some(refusal) = by_its_text(query) {
+            outcomes.push(Err(PlanError::Refused(refusal)));
+            continue;
+        }
+        let opened = match session.take() {
+            Some(opened) => Ok(opened),
+            None => open(target, limits).await,
+        };
+        let (outcome, left) = match opened {
+            Ok(opened) => on(opened, query, deadline).await,
+            Err(error) => (Err(error), None),
+        };
+        session = left;
+        match &outcome {
+            Err(PlanError::Refused(refusal)) if refusal.is_about_the_server() => over = outcome.clone().err(),
+            Err(PlanError::Failed(_)) if session.is_none() => over = outcome.clone().err(),
+            _ => {}
+        }
+        outcomes.push(outcome);
+    }
+    if let Some(session) = session {
+        // Rolled back already; hanging up makes sure of it.
+        session.close().await;
+    }
+    outcomes
+}
+
+async fn open(target: &Target, limits: &Limits) -> Result<Session, PlanError> {
+    let (test, session) = Box::pin(connect_test::open(target, limits)).await;
+    session.ok_or_else(|| match test.error {
+        Some(error) => PlanError::Failed(Box::new(error)),
+        None => PlanError::Refused(PlanRefusal::Unknown),
+    })
+}
+
+/// The plan, and the session where it can be used again.
+async fn on(
+    session: Session,
+    query: &str,
+    deadline: Instant,
+) -> (Result<String, PlanError>, Option<Session>) {
+    if !session.use_again() {
+        session.close().await;
+        return (Err(PlanError::Refused(PlanRefusal::Unknown)), None);
+    }
+    match ask(&session, query, deadline).await {
+        Ok(outcome) => (outcome, Some(session)),
         Err(AskError::Server(error)) => {
             let words = words::postgres_error(&error, Phase::Query, &session.scene());
             session.close().await;
-            Err(PlanError::Failed(Box::new(words)))
+            (Err(PlanError::Failed(Box::new(words))), None)
         }
         Err(AskError::Timeout) => {
             let words = words::timeout(Phase::Query, &session.scene());
             session.abandon().await;
-            Err(PlanError::Failed(Box::new(words)))
+            (Err(PlanError::Failed(Box::new(words))), None)
         }
     }
 }
 
+/// An error of the whole is one after which the session is of no use.
 async fn ask(
     session: &Session,
     query: &str,
     deadline: Instant,
-) -> Result<Result<String, PlanRefusal>, AskError> {
+) -> Result<Result<String, PlanError>, AskError> {
     let limits = session.limits();
     let begin = format!(
         "begin {MARK} read only; \
@@ -136,20 +201,25 @@ async fn ask(
     }
     let rights = rights.unwrap_or(Ok(Answer::empty()))?;
     let outcome = match refusal(&rights) {
-        Some(refusal) => Ok(Err(refusal)),
+        Some(refusal) => Err(PlanError::Refused(refusal)),
         None => {
             let explain =
                 format!("EXPLAIN {MARK} (GENERIC_PLAN, VERBOSE off, COSTS on, FORMAT text) {query}");
             let answer = session.ask_all(&[explain], deadline).await.pop();
-            answer.unwrap_or(Ok(Answer::empty())).map(|answer| Ok(shown(&answer)))
+            match answer.unwrap_or(Ok(Answer::empty())) {
+                Ok(answer) => Ok(shown(&answer)),
+                Err(AskError::Server(error)) if !error.is_closed() => {
+                    let words = words::postgres_error(&error, Phase::Query, &session.scene());
+                    Err(PlanError::Failed(Box::new(words)))
+                }
+                Err(lost) => return Err(lost),
+            }
         }
     };
-    if !matches!(outcome, Err(AskError::Timeout)) {
-        for answer in session.ask_all(&[format!("rollback {MARK}")], deadline).await {
-            answer?;
-        }
+    for answer in session.ask_all(&[format!("rollback {MARK}")], deadline).await {
+        answer?;
     }
-    outcome
+    Ok(outcome)
 }
 
 fn refusal(rights: &Answer) -> Option<PlanRefusal> {

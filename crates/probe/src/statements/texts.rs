@@ -20,13 +20,15 @@ const MOST_CHARACTERS: usize = 2000;
 /// Texts that one reading asks for; the rest is asked for by the next ones.
 pub(super) const MOST_TEXTS: usize = 200;
 
-/// A join, because servers up to 13 look through an array for each of thousands of entries.
+/// A join, because servers up to 13 look through an array for each of thousands of entries. No server has more than two
+/// of one user and id: the limit is for what only says that it is one.
 const TEXTS: &str = "\
 select s.userid as user_oid, s.queryid as query_id, {toplevel} as toplevel,
        left(s.query, 2000) as query, octet_length(s.query) as bytes,
        pg_get_userbyid(s.userid) as user_name, current_database() as database_name
   from {schema}.pg_stat_statements(true) s
-  join unnest('{ids}'::bigint[]) wanted (id) on wanted.id = s.queryid
+  join unnest('{ids}'::bigint[], '{users}'::oid[]) wanted (id, user_oid)
+    on wanted.id = s.queryid and wanted.user_oid = s.userid
  where s.dbid = (select d.oid from pg_database d where d.datname = current_database())
    and s.query is not null
  limit 1000";
@@ -41,13 +43,16 @@ pub(super) fn query(
     if asked.is_empty() {
         return None;
     }
-    let mut ids: Vec<String> = asked.iter().map(|key| key.query_id.to_string()).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let mut pairs: Vec<(i64, u32)> = asked.iter().map(|key| (key.query_id, key.user_oid)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let (ids, users): (Vec<String>, Vec<String>) =
+        pairs.iter().map(|(id, user)| (id.to_string(), user.to_string())).unzip();
     let toplevel = if snapshot.says_toplevel() { "s.toplevel" } else { "true" };
     let query = TEXTS
         .replace("{toplevel}", toplevel)
         .replace("'{ids}'", &format!("'{{{}}}'", ids.join(",")))
+        .replace("'{users}'", &format!("'{{{}}}'", users.join(",")))
         // Last: what a server calls its schema is put into nothing else.
         .replace("{schema}", &sql::identifier(schema));
     Some((query, asked))

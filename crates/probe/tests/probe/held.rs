@@ -9,7 +9,7 @@ use testkit::{Cluster, Version, certs::Authority, faulty};
 use crate::{matrix::every_missing_number_has_its_reason, on_port, target};
 
 fn asked(target: &Target) -> Asked<'_> {
-    Asked { target, version: 1, keep: true, now: true }
+    Asked { target, version: 1, keep: true, now: true, next: Duration::ZERO }
 }
 
 /// Sessions for which this is so, and a chance that is none.

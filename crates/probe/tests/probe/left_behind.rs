@@ -37,7 +37,7 @@ async fn reads_until_it_is_killed() {
     let limits = Limits { lock: minute, health: minute, statement, ..Limits::default() };
     let target = Target { password: Some(env(PASSWORD).into()), ..on_port(env(PORT).parse().unwrap()) };
     let held = Prober::with_limits(limits).held(Guests::default());
-    let asked = Asked { target: &target, version: 1, keep: true, now: true };
+    let asked = Asked { target: &target, version: 1, keep: true, now: true, next: Duration::ZERO };
     let _ = held.health(asked, None, false).await;
 }
 

@@ -102,7 +102,7 @@ async fn a_session_is_held_through_pgbouncer_and_nothing_of_ours_stays_in_it() {
             let before = settings(&other).await;
 
             let held = Prober::new().held(Guests::default());
-            let asked = Asked { target: &target, version: 1, keep: true, now: true };
+            let asked = Asked { target: &target, version: 1, keep: true, now: true, next: Duration::ZERO };
             let first = held.health(asked, None, false).await.unwrap();
             let second = held.health(asked, first.memory.as_ref(), false).await.unwrap();
             assert_eq!((first.test.kind, second.test.kind), (TestKind::Full, TestKind::Held));

@@ -1,5 +1,6 @@
 //! Statements between two readings, on real servers that reset, evict and restart.
 
+use chrono::{TimeDelta, Utc};
 use common::{
     ConnectionId,
     statements::{StatementCost, StatementInterval},
@@ -110,6 +111,66 @@ async fn an_interval_holds_what_was_called_in_it_and_a_reset_begins_another() {
             assert!(reset.began_at.unwrap() > second.ended_at, "since the reset");
         }
     }
+}
+
+#[tokio::test]
+async fn between_two_looks_they_are_shown_as_they_were_and_the_server_is_not_asked() {
+    for version in Version::OLDEST_AND_NEWEST {
+        let (cluster, admin) = cluster(version).await;
+        let mut watch = Watch::of(target(&cluster));
+        buy(&admin, 5).await;
+        let first = watch.interval().await;
+        let asked = "select coalesce(sum(calls), 0)::int8 from pg_stat_statements
+             where query like '%s.stddev_%' and query like '%/* pg-dashboard */%'";
+        let polls: i64 = admin.query_one(asked, &[]).await.unwrap().get(0);
+        assert!(polls > 0, "{version}");
+
+        // As another dashboard would find it: through JSON.
+        let kept = serde_json::to_value(watch.memory.as_ref().unwrap()).unwrap();
+        let memory: Memory = serde_json::from_value(kept).unwrap();
+        assert_eq!(Some(&memory), watch.memory.as_ref());
+        let now = first.ended_at;
+        assert!(!Prober::new().statements_due(&memory, now + TimeDelta::minutes(4)), "{version}");
+        assert!(Prober::new().statements_due(&memory, now + TimeDelta::minutes(5)), "{version}");
+
+        buy(&admin, 2).await;
+        let between = Prober::new().health(&watch.target, Some(&memory), false).await;
+        assert!(between.statements.is_none(), "{version}");
+        let shown = &between.health.statements;
+        assert!(shown.available && shown.measured_at == Some(first.ended_at), "{version}: {shown:?}");
+        let bought = shown.top.iter().find(|shown| shown.query.contains("as bought")).unwrap();
+        assert_eq!(bought.calls, 5, "{version}");
+        let again: i64 = admin.query_one(asked, &[]).await.unwrap().get(0);
+        assert_eq!(again, polls, "{version}: it was not their turn");
+
+        // Nothing is lost by it: the next look is compared with the last one.
+        watch.memory = between.memory;
+        let id = bought_id(&admin).await;
+        let next = watch.interval().await;
+        assert_eq!(
+            (next.began_at, cost_of(id, &next).unwrap().calls),
+            (Some(first.ended_at), 2),
+            "{version}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_missing_is_read_as_soon_as_it_is_there() {
+    let cluster = Cluster::builder(Version::V18).preload("pg_stat_statements").start().await;
+    let admin = cluster.client("postgres").await;
+    let target = target(&cluster);
+    let before = Prober::new().health(&target, None, false).await;
+    assert_eq!(before.health.statements.reason.as_deref(), Some("not_installed"));
+    admin.batch_execute("create extension pg_stat_statements").await.unwrap();
+    let memory = before.memory.unwrap();
+    assert!(Prober::new().statements_due(&memory, Utc::now()));
+    let after = Prober::new().health(&target, Some(&memory), false).await;
+    assert!(after.health.statements.available && after.statements.is_some());
+    // Gone again, nothing of before is shown for it.
+    admin.batch_execute("drop extension pg_stat_statements").await.unwrap();
+    let gone = Prober::new().health(&target, after.memory.as_ref(), false).await;
+    assert_eq!(gone.health.statements.reason.as_deref(), Some("not_installed"));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use server::{
     http::{AppState, router},
     leptos_toml,
 };
-use service::{ChunkInterval, KeyRing, Service, StoreConfig};
+use service::{ChunkInterval, KeyRing, Service, SpoolConfig, StoreConfig};
 use testkit::{Cluster, Version};
 use tokio::net::TcpListener;
 
@@ -79,7 +79,7 @@ impl Dashboard {
             retention_days: 90,
             chunk_interval: ChunkInterval::default(),
         };
-        let service = Service::open(store).await.unwrap();
+        let service = Service::open(store, SpoolConfig::in_folder(None)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let site = tempfile::tempdir().unwrap();

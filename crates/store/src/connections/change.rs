@@ -1,7 +1,8 @@
 //! A changed connection: every field replaced, under the version that the change was made from.
 
 use chrono::{DateTime, Utc};
-use common::{ConnectionId, ConnectionInput, FieldError, PasswordChange, SslMode};
+use common::{ConnectionId, ConnectionInput, FieldError, PasswordChange, SslMode, event::EventKind};
+use serde_json::json;
 use tokio_postgres::{Row, types::Type};
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
+    events::tell,
     open::commit,
     sealed::{self, Purpose},
     session,
@@ -46,7 +48,9 @@ with moved as (update dashboard.connections set address_version = version where 
     said as (delete from dashboard.statement_texts where connection_id = $1),
     between as (delete from dashboard.statement_intervals where connection_id = $1),
     spent as (delete from dashboard.statement_deltas where connection_id = $1),
-    loaded as (delete from dashboard.load_reports where connection_id = $1)
+    loaded as (delete from dashboard.load_reports where connection_id = $1),
+    looked as (delete from dashboard.plan_looks where connection_id = $1),
+    planned as (delete from dashboard.statement_plans where connection_id = $1)
 delete from dashboard.finding_spans where connection_id = $1";
 
 /// A connection as it is stored now, without its secret: what a guard compares a change with.
@@ -136,6 +140,8 @@ impl Store {
         if stored.is_elsewhere(input) {
             session::execute(&transaction, FORGET_LATEST, &[(&id.0, Type::INT8)]).await?;
         }
+        let version = json!({ "version": stored.version + 1 });
+        tell::of_connection(&transaction, EventKind::ConnectionUpdated, id, now, version).await?;
         commit(transaction).await
     }
 }

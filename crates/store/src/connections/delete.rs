@@ -1,12 +1,14 @@
 //! Deleting: hidden at once, restorable for 30 s, then gone with its secret and history.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use common::{ConnectionId, connection::UNDO_WINDOW_S};
+use common::{ConnectionId, connection::UNDO_WINDOW_S, event::EventKind};
+use serde_json::json;
 use tokio_postgres::types::Type;
 
 use super::naming::{as_name_taken, free_name, is_name_taken, name_key};
 use crate::{
     Store, StoreError,
+    events::tell,
     open::commit,
     session::{self, Params},
 };
@@ -24,8 +26,6 @@ set deleted_at = null, version = version + (case when name = $2 then 0 else 1 en
 where id = $1";
 const OVERDUE: &str = "
 select id from dashboard.connections where deleted_at <= $1 order by id limit 50 for update skip locked";
-const PURGE_CHECKS: &str = "delete from dashboard.checks where connection_id = any ($1)";
-const PURGE_SAMPLES: &str = "delete from dashboard.health_samples where connection_id = any ($1)";
 const PURGE_INTERVALS: &str = "delete from dashboard.statement_intervals where connection_id = any ($1)";
 const PURGE_DELTAS: &str = "delete from dashboard.statement_deltas where connection_id = any ($1)";
 /// Latest readings, statements' texts, findings, changes and idempotency keys go by cascade.
@@ -55,6 +55,7 @@ impl Store {
             return Err(StoreError::Conflict { current });
         }
         session::execute(&transaction, DELETE, &[(&id.0, Type::INT8), (&now, Type::TIMESTAMPTZ)]).await?;
+        tell::of_connection(&transaction, EventKind::ConnectionDeleted, id, now, json!({})).await?;
         commit(transaction).await
     }
 
@@ -86,6 +87,8 @@ impl Store {
             &[(&id.0, Type::INT8), (&name, Type::TEXT), (&name_key(&name), Type::TEXT)],
         )
         .await?;
+        let restored = json!({ "restored": true });
+        tell::of_connection(&transaction, EventKind::ConnectionCreated, id, now, restored).await?;
         commit(transaction).await
     }
 
@@ -115,7 +118,8 @@ impl Store {
         if ids.is_empty() {
             return Ok(0);
         }
-        for statement in [PURGE_CHECKS, PURGE_SAMPLES, PURGE_INTERVALS, PURGE_DELTAS, PURGE] {
+        self.engine().forget(&transaction, &ids).await?;
+        for statement in [PURGE_INTERVALS, PURGE_DELTAS, PURGE] {
             session::sweep(&transaction, statement, &[(&ids, Type::INT8_ARRAY)]).await?;
         }
         commit(transaction).await?;

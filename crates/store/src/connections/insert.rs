@@ -1,7 +1,8 @@
 //! A new connection.
 
 use chrono::{DateTime, Utc};
-use common::{ConnectionId, ConnectionInput, PasswordChange};
+use common::{ConnectionId, ConnectionInput, PasswordChange, event::EventKind};
+use serde_json::json;
 
 use super::{
     fields::{self, Fields},
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
+    events::tell,
     open::commit,
     sealed::{self, Purpose},
     session,
@@ -95,6 +97,7 @@ impl Store {
             // Rolled back: the same request came twice at once, and the other one won.
             return Ok(earlier);
         }
+        tell::of_connection(&transaction, EventKind::ConnectionCreated, id, now, json!({})).await?;
         commit(transaction).await?;
         Ok(id)
     }

@@ -27,6 +27,7 @@ where deleted_at is null and ",
 
 const ONE: &str = select_targets!("id = $1");
 const ALL: &str = select_targets!("not paused order by id");
+const SOME: &str = select_targets!("id = any ($1)");
 
 /// A connection with its password, for the probe alone.
 #[derive(Debug)]
@@ -64,6 +65,14 @@ impl Store {
     pub async fn all_targets(&self) -> Result<Vec<StoredTarget>, StoreError> {
         let session = self.session().await?;
         let rows = session::rows(session.client(), ALL, &[]).await?;
+        rows.iter().map(|row| target(row, self.keys())).collect()
+    }
+
+    /// Those of `ids` that are not deleted, in any order.
+    pub async fn targets(&self, ids: &[ConnectionId]) -> Result<Vec<StoredTarget>, StoreError> {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        let session = self.session().await?;
+        let rows = session::rows(session.client(), SOME, &[(&ids, Type::INT8_ARRAY)]).await?;
         rows.iter().map(|row| target(row, self.keys())).collect()
     }
 }

@@ -7,36 +7,24 @@ use common::{
     health::{Change, ChangeKind, KnownChange},
 };
 use tokio_postgres::{
-    Row,
+    GenericClient, Row,
     types::{ToSql, Type},
 };
 
 use crate::{Store, StoreError, session};
 
-/// Inserts the changes of one reading. `$from` selects the `connection_id` that they are of, or no row; the parameters
-/// that follow are those of [`Columns::params`] and begin at the five numbers given.
+/// Inserts the changes of one reading, and tells those that are new. The parameters from $3 on are those of [`Columns::params`].
 ///
 /// Two readings at once begin at the same memory and notice the same: what the newest change of its subject, less than a
 /// minute ago, says already is not said again.
-macro_rules! insert_changes {
-    ($from:literal, $at:literal, $kinds:literal, $subjects:literal, $befores:literal, $afters:literal) => {
-        concat!(
-            "insert into dashboard.changes (connection_id, at, kind, subject, before, after)
+const RECORD: &str = "
+with changed as (
+    insert into dashboard.changes (connection_id, at, kind, subject, before, after)
     select reading.connection_id, noticed.at, noticed.kind, noticed.subject, noticed.before, noticed.after
-    from (",
-            $from,
-            ") reading
-    cross join unnest(",
-            $at,
-            "::timestamptz[], ",
-            $kinds,
-            "::text[], ",
-            $subjects,
-            "::text[], ",
-            $befores,
-            "::text[], ",
-            $afters,
-            "::text[]) with ordinality
+    from (
+        select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share
+    ) reading
+    cross join unnest($3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) with ordinality
         as noticed (at, kind, subject, before, after, place)
     left join lateral (
         select known.at, known.before, known.after
@@ -50,21 +38,11 @@ macro_rules! insert_changes {
     where latest.at is null
         or (latest.before, latest.after) is distinct from (noticed.before, noticed.after)
     order by noticed.place
-    on conflict do nothing"
-        )
-    };
-}
-
-pub(super) use insert_changes;
-
-const RECORD: &str = insert_changes!(
-    "select id as connection_id from dashboard.connections where id = $1 and address_version <= $2 for key share",
-    "$3",
-    "$4",
-    "$5",
-    "$6",
-    "$7"
-);
+on conflict do nothing
+    returning connection_id, at, kind, subject
+)
+insert into dashboard.events (kind, connection_id, at, details)
+select 'change', connection_id, at, jsonb_build_object('kind', kind, 'subject', subject) from changed";
 
 /// Newest first; what one reading noticed stays in its order. Parameters: $1 connection, $2 kind, $3 from, $4 before
 /// when, $5 whether there is a cursor and $6 its time, $7 its id, $8 limit.
@@ -111,12 +89,8 @@ impl Store {
         changes: &[Change],
         version: i32,
     ) -> Result<(), StoreError> {
-        let columns = Columns::of(changes);
-        let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&id.0, Type::INT8), (&version, Type::INT4)];
-        params.extend(columns.params());
         let session = self.session().await?;
-        session::execute(session.client(), RECORD, &params).await?;
-        Ok(())
+        record(session.client(), id, changes, version).await
     }
 
     /// One page of the timeline of every connection that is not deleted, newest first.
@@ -167,6 +141,20 @@ impl Store {
     }
 }
 
+/// [`Store::record_changes`], within whatever the client is in.
+pub(super) async fn record(
+    client: &impl GenericClient,
+    id: ConnectionId,
+    changes: &[Change],
+    version: i32,
+) -> Result<(), StoreError> {
+    let columns = Columns::of(changes);
+    let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&id.0, Type::INT8), (&version, Type::INT4)];
+    params.extend(columns.params());
+    session::execute(client, RECORD, &params).await?;
+    Ok(())
+}
+
 fn change(row: &Row) -> Result<KnownChange, StoreError> {
     let kind = row.try_get::<_, &str>("kind")?.parse();
     Ok(KnownChange {
@@ -182,7 +170,7 @@ fn change(row: &Row) -> Result<KnownChange, StoreError> {
 
 /// The changes of one reading, column by column.
 #[derive(Default)]
-pub(super) struct Columns {
+struct Columns {
     at: Vec<DateTime<Utc>>,
     kinds: Vec<&'static str>,
     subjects: Vec<Option<String>>,
@@ -191,7 +179,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(changes: &[Change]) -> Self {
+    fn of(changes: &[Change]) -> Self {
         let mut columns = Self::default();
         for change in changes {
             columns.at.push(change.at);
@@ -203,7 +191,7 @@ impl Columns {
         columns
     }
 
-    pub(super) fn params(&self) -> [(&(dyn ToSql + Sync), Type); 5] {
+    fn params(&self) -> [(&(dyn ToSql + Sync), Type); 5] {
         [
             (&self.at, Type::TIMESTAMPTZ_ARRAY),
             (&self.kinds, Type::TEXT_ARRAY),

@@ -1,15 +1,19 @@
 //! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
 //! has been wrong.
 
+mod batch;
 pub(crate) mod changes;
-mod expiry;
+pub(crate) mod engine;
 mod finding_list;
 mod json;
 mod latest;
 mod loads;
+pub(crate) mod maintenance;
+pub(crate) mod measurement;
 mod percentiles;
-mod record_health;
-mod record_test;
+pub(crate) mod plans;
+mod record;
+mod resolution;
 mod sizes;
 pub(crate) mod statement_list;
 mod statement_times;

@@ -11,7 +11,7 @@ use tokio_postgres::Transaction;
 
 pub use self::url::check_url;
 pub(crate) use self::{
-    dial::dial,
+    dial::{dial, dial_listener},
     pool::{Pool, Session, build as build_pool},
     pooler::refuse_transaction_pooler,
     url::DatabaseUrl,

@@ -16,7 +16,6 @@ use tokio_postgres::{Client, Transaction};
 use super::{DatabaseUrl, dial};
 use crate::{ConnectError, StoreError};
 
-const MAX_SESSIONS: usize = 10;
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
 const RECYCLE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -48,8 +47,9 @@ impl managed::Manager for Dialer {
 pub(crate) fn build(url: DatabaseUrl) -> Result<Pool, StoreError> {
     let timeouts =
         Timeouts { wait: Some(WAIT_LIMIT), create: Some(dial::LIMIT), recycle: Some(RECYCLE_LIMIT) };
+    let sessions = url.pool_size;
     managed::Pool::builder(Dialer { url })
-        .max_size(MAX_SESSIONS)
+        .max_size(sessions)
         .timeouts(timeouts)
         .runtime(Runtime::Tokio1)
         .build()

@@ -2,7 +2,8 @@
 //! and released on another.
 //!
 //! Poolers do not say what they are, so this looks at what they do: two sessions that are ours must be two sessions
-//! of the server, and stay the same two.
+//! of the server, and stay the same two. Who says `pool_size=1` says that there is one session to be had: then nothing can
+//! be compared.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(crate) async fn refuse_transaction_pooler(
     if url.port == POOLER_PORT && !is_direct {
         return refused("port 6543 is a transaction pooler's");
     }
-    if shares_sessions(url, session).await? {
+    if url.pool_size > 1 && shares_sessions(url, session).await? {
         return refused("its sessions change or share the server's session behind them");
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `DATABASE_URL`, read so that no error repeats it.
 //!
-//! tokio-postgres knows no verify modes and no `sslrootcert`, and its errors quote what they do not understand,
+//! tokio-postgres knows no verify modes, no `sslrootcert` and no `pool_size`, and its errors quote what they do not understand,
 //! which may be half a password. So the two options are taken out and everything is checked before it sees the rest.
 
 use std::{fmt, fs, sync::Arc};
@@ -12,6 +12,9 @@ use tokio_postgres::config::Host;
 
 use crate::UrlError;
 
+const DEFAULT_POOL_SIZE: usize = 10;
+const MAX_POOL_SIZE: usize = 100;
+
 /// A database URL in parts. The password lives in `config`, which must not be printed.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl {
@@ -22,6 +25,8 @@ pub(crate) struct DatabaseUrl {
     pub(crate) ssl_mode: SslMode,
     /// PEM.
     pub(crate) root_cert: Option<String>,
+    /// The most sessions at once.
+    pub(crate) pool_size: usize,
     /// User, password and startup parameters.
     pub(crate) config: tokio_postgres::Config,
 }
@@ -73,6 +78,7 @@ impl DatabaseUrl {
             database_name,
             ssl_mode: options.ssl_mode,
             root_cert: options.root_cert,
+            pool_size: options.pool_size,
             config,
         })
     }
@@ -87,11 +93,22 @@ impl DatabaseUrl {
     }
 }
 
-#[derive(Default)]
 struct Options {
     ssl_mode: SslMode,
     root_cert: Option<String>,
+    pool_size: usize,
     passed_on: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ssl_mode: SslMode::default(),
+            root_cert: None,
+            pool_size: DEFAULT_POOL_SIZE,
+            passed_on: Vec::new(),
+        }
+    }
 }
 
 impl Options {
@@ -100,6 +117,7 @@ impl Options {
         match key {
             "sslmode" => self.ssl_mode = ssl_mode(&decoded(value)?)?,
             "sslrootcert" => self.root_cert = root_cert(decoded(value)?)?,
+            "pool_size" => self.pool_size = pool_size(value)?,
             "sslcert" | "sslkey" | "sslcrl" | "hostaddr" | "target_session_attrs" | "load_balance_hosts" => {
                 return Err(UrlError::NotOffered(key.to_owned()));
             }
@@ -124,6 +142,10 @@ impl Options {
 
 fn decoded(value: &str) -> Result<String, UrlError> {
     percent_decode_str(value).decode_utf8().map(Into::into).map_err(|_| UrlError::Format)
+}
+
+fn pool_size(text: &str) -> Result<usize, UrlError> {
+    text.parse().ok().filter(|size| (1..=MAX_POOL_SIZE).contains(size)).ok_or(UrlError::BadPoolSize)
 }
 
 fn ssl_mode(text: &str) -> Result<SslMode, UrlError> {
@@ -185,6 +207,7 @@ mod tests {
         assert_eq!(url.config.get_password(), Some(&b"p@ss"[..]));
         let least = parse("postgres://app@db").unwrap();
         assert_eq!((least.port, least.database_name.as_str(), least.ssl_mode), (5432, "app", SslMode::Auto));
+        assert_eq!((least.pool_size, parse("postgres://app@db?pool_size=1").unwrap().pool_size), (10, 1));
         assert_eq!(parse("postgres://app@[::1]:5433/x").unwrap().address(), "[::1]:5433");
         assert_eq!(parse("postgres://app@%2Frun%2Fpg/x").unwrap().host, "/run/pg");
         assert_eq!(parse("postgres://app@/x?host=/run/pg&port=5433").unwrap().address(), "/run/pg:5433");
@@ -203,6 +226,8 @@ mod tests {
             ("postgres://app@h/d?sslmode=prefer", UrlError::SslMode("prefer".to_owned())),
             ("postgres://app@h/d?sslmode=yes", UrlError::SslMode("yes".to_owned())),
             ("postgres://app@h/d?colour=red", UrlError::UnknownOption("colour".to_owned())),
+            ("postgres://app@h/d?pool_size=0", UrlError::BadPoolSize),
+            ("postgres://app@h/d?pool_size=many", UrlError::BadPoolSize),
             ("postgres://app@h/d?sslkey=x", UrlError::NotOffered("sslkey".to_owned())),
         ] {
             assert_eq!(error_of(url), error, "{url}");

@@ -149,7 +149,7 @@ async fn changes_end_with_their_retention_and_with_their_connection() {
         let restart = [change(-days * 86_400, ChangeKind::Restart, "", "a", "b")];
         store.record_changes(id, &restart, 1).await.unwrap();
     }
-    assert_eq!(store.expire_history(now()).await.unwrap(), 1);
+    assert_eq!(store.maintain_history(now()).await.unwrap().rows_dropped, 1);
     assert_eq!(fixture.count("changes").await, 2);
     store.delete(id, None, now()).await.unwrap();
     assert_eq!(store.changes(&ChangeFilter::default(), 10, None).await.unwrap().total, 0, "hidden at once");

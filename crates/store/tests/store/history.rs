@@ -210,18 +210,6 @@ async fn a_finding_ends_when_its_check_does_not_apply_any_more_but_not_for_want_
 }
 
 #[tokio::test]
-async fn rows_beyond_the_retention_go() {
-    let fixture = Fixture::new().await;
-    let store = &fixture.store;
-    let id = fixture.add("one").await;
-    for days in [0, 89, 91] {
-        store.record_test(&passed(id, now() - seconds(days * 86_400), 1.0), 1).await.unwrap();
-    }
-    assert_eq!(store.expire_history(now()).await.unwrap(), 1);
-    assert_eq!(fixture.count("checks").await, 2);
-}
-
-#[tokio::test]
 async fn the_database_describes_itself() {
     let fixture = Fixture::new().await;
     let empty = fixture.store.database_info().await.unwrap();
@@ -230,7 +218,7 @@ async fn the_database_describes_itself() {
     let id = fixture.add("one").await;
     fixture.store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
     let info = fixture.store.database_info().await.unwrap();
-    assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.cluster.port()));
+    assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.port()));
     assert_eq!((info.database_name.as_str(), info.engine.as_str()), ("postgres", "postgresql"));
     assert!(info.server_version.starts_with("18"));
     assert_eq!((info.history.rows, info.history.oldest), (1, Some(now())));

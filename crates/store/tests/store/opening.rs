@@ -5,12 +5,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use store::{ConnectError, KeyRing, Store, StoreError, UrlError};
 use testkit::{
-    Cluster, Version,
+    Cluster, Timescale, Version,
     certs::Authority,
     pgbouncer::{Bouncer, PoolMode},
 };
 
-use crate::support::{Fixture, config, migrations, named, now};
+use crate::support::{Fixture, OwnServer, config, migrations, named, now, passed};
 
 #[tokio::test]
 async fn a_second_start_migrates_nothing_and_finds_its_rows() {
@@ -111,7 +111,7 @@ async fn what_cannot_be_reached_is_said_without_the_password() {
     assert!(shown.contains("Connection refused") && !shown.contains("hunter2"), "{shown}");
 
     let fixture = Fixture::new().await;
-    let url = format!("postgresql://postgres:hunter2@127.0.0.1:{}/postgres", fixture.cluster.port());
+    let url = format!("postgresql://postgres:hunter2@127.0.0.1:{}/postgres", fixture.cluster().port());
     let error = Store::open(config(&url)).await.unwrap_err();
     assert!(matches!(error, StoreError::Connect(ConnectError::SignIn { .. })), "{error}");
     let shown = format!("{error} {error:?}");
@@ -182,7 +182,8 @@ async fn the_store_works_again_after_its_server_was_restarted() {
     fixture.sql().await.query_one(others, &[]).await.unwrap();
     assert_eq!(fixture.store.get(id, now()).await.unwrap().name, "one");
     let store = fixture.store.clone();
-    fixture.cluster.stop().await;
+    let OwnServer::Postgres(cluster) = fixture.server else { panic!("it is no TimescaleDB") };
+    cluster.stop().await;
     let error = store.get(id, now()).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     assert!(store.ping().await.is_err());
@@ -305,4 +306,19 @@ async fn port_6543_counts_as_a_transaction_pooler() {
     config.direct_url = Some(SecretString::from(url));
     Store::open(config).await.unwrap();
     relay.abort();
+}
+
+#[tokio::test]
+async fn one_session_is_enough_for_who_says_so() {
+    let timescale = Timescale::start().await;
+    let url = timescale.url();
+    let store = Store::open(config(&url)).await.unwrap();
+    let id = store.insert(&named("one"), None, now()).await.unwrap();
+    store.record_test(&passed(id, now(), 1.0), 1).await.unwrap();
+    assert_eq!(store.get(id, now()).await.unwrap().heartbeats.len(), 1);
+    assert_eq!(store.pool_info().size, 1);
+
+    let (more, _) = url.split_once("?pool_size").unwrap();
+    let error = Store::open(config(more)).await.unwrap_err();
+    assert!(matches!(error, StoreError::TransactionPooler { .. }), "{error}");
 }

@@ -69,8 +69,8 @@ async fn a_second_key_reads_old_rows_and_the_first_writes_new_ones() {
     let old_key = KeyRing::generate_key();
     let mut config = fixture.config.clone();
     // A database of its own, first used with the old key.
-    fixture.cluster.create_database("rotated").await;
-    config.url = SecretString::from(fixture.cluster.url("rotated"));
+    fixture.cluster().create_database("rotated").await;
+    config.url = SecretString::from(fixture.cluster().url("rotated"));
     config.keys = KeyRing::parse(&old_key).unwrap();
     let store = Store::open(config.clone()).await.unwrap();
     let old = store.insert(&with_password("old", "first"), None, now()).await.unwrap();

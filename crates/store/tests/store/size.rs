@@ -36,6 +36,8 @@ async fn five_thousand_connections_are_paged_through_without_loss_or_repetition(
     let fixture = Fixture::new().await;
     let sql = fixture.sql().await;
     let result = serde_json::to_value(crate::support::passed(common::ConnectionId(1), now(), 1.0)).unwrap();
+    // Makes the partitions of that time.
+    fixture.store.maintain_history(now() - crate::support::seconds(3600)).await.unwrap();
     sql.execute(FILL, &[&now()]).await.unwrap();
     sql.execute(FILL_CHECKS, &[&now()]).await.unwrap();
     sql.execute(FILL_LATEST, &[&now(), &result]).await.unwrap();

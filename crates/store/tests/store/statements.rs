@@ -244,7 +244,7 @@ async fn statements_go_with_their_connection_their_address_and_their_age() {
         counts
     };
     assert_eq!(counts().await, [3, 3, 3, 3]);
-    store.expire_history(now()).await.unwrap();
+    store.maintain_history(now()).await.unwrap();
     // The snapshot stays: it is compared with, however long ago it was.
     assert_eq!(counts().await, [3, 2, 2, 2]);
     let mut elsewhere = draft("moved");

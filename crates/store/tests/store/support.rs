@@ -10,30 +10,74 @@ use common::{
 };
 use secrecy::SecretString;
 use store::{ChunkInterval, KeyRing, Store, StoreConfig, Stored};
-use testkit::{Cluster, Version};
+use testkit::{Cluster, Timescale, Version};
 use tokio_postgres::Client;
 
 pub(crate) struct Fixture {
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
-    pub(crate) cluster: Cluster,
+    pub(crate) server: OwnServer,
+}
+
+/// What the history's own engine needs: `crate::ENGINE` says which.
+pub(crate) enum OwnServer {
+    Postgres(Cluster),
+    Timescale(Timescale),
+}
+
+/// Which engine the tests of a binary run on. Each test of the history is part of two: see `tests/timescaledb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TestEngine {
+    Native,
+    Timescaledb,
 }
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        Self::on(Version::V18).await
+        match crate::ENGINE {
+            TestEngine::Native => Self::on(Version::V18).await,
+            TestEngine::Timescaledb => {
+                let timescale = Timescale::start().await;
+                let url = timescale.url();
+                Self::open(OwnServer::Timescale(timescale), &url).await
+            }
+        }
     }
 
     pub(crate) async fn on(version: Version) -> Self {
         let cluster = Cluster::start(version).await;
-        let config = config(&cluster.url("postgres"));
+        let url = cluster.url("postgres");
+        Self::open(OwnServer::Postgres(cluster), &url).await
+    }
+
+    async fn open(server: OwnServer, url: &str) -> Self {
+        let config = config(url);
         let store = Store::open(config.clone()).await.unwrap();
-        Self { store, config, cluster }
+        Self { store, config, server }
+    }
+
+    /// The server, of who needs one that is no TimescaleDB.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        match &self.server {
+            OwnServer::Postgres(cluster) => cluster,
+            OwnServer::Timescale(_) => panic!("this test is for PostgreSQL"),
+        }
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        match &self.server {
+            OwnServer::Postgres(cluster) => cluster.port(),
+            OwnServer::Timescale(timescale) => timescale.port(),
+        }
     }
 
     /// A session beside the store, to look at what it wrote.
     pub(crate) async fn sql(&self) -> Client {
-        self.cluster.client("postgres").await
+        match &self.server {
+            OwnServer::Postgres(cluster) => cluster.client("postgres").await,
+            OwnServer::Timescale(timescale) => timescale.client().await,
+        }
     }
 
     pub(crate) async fn count(&self, table: &str) -> i64 {

@@ -59,6 +59,9 @@ fn Found(statements: Statements) -> impl IntoView {
         return view! { <p class="panel__body muted">"No statement has been counted yet."</p> }.into_any();
     }
     let since = statements.top.iter().find_map(|statement| statement.since);
+    let mut foot: Vec<String> = Vec::new();
+    foot.extend(since.map(|since| format!("Counted since {}.", utc_minute(since))));
+    foot.extend(statements.measured_at.map(|at| format!("Read at {}.", utc_minute(at))));
     let rows =
         statements.top.into_iter().map(|statement| view! { <Row statement/> }.into_any()).collect_view();
     view! {
@@ -76,9 +79,7 @@ fn Found(statements: Statements) -> impl IntoView {
             </thead>
             <tbody>{rows}</tbody>
         </table>
-        {since.map(|since| view! {
-            <p class="panel__foot">"Counted since "{utc_minute(since)}"."</p>
-        }.into_any())}
+        {(!foot.is_empty()).then(|| view! { <p class="panel__foot">{foot.join(" ")}</p> }.into_any())}
     }
     .into_any()
 }

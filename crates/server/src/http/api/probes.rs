@@ -1,7 +1,10 @@
 //! `/healthz` and `/readyz`: for whoever starts, stops and watches the dashboard itself.
 
 use axum::{Json, extract::State};
-use common::{Problem, ProblemCode, database::MigrationInfo};
+use common::{
+    Problem, ProblemCode,
+    database::{MigrationInfo, SpoolInfo},
+};
 use serde::Serialize;
 use service::{Service, database};
 use utoipa::ToSchema;
@@ -26,6 +29,9 @@ pub(in crate::http) struct Ready {
     /// Always `ok`.
     status: &'static str,
     migrations: MigrationInfo,
+    /// Measurements that wait for the database. Its `error` says that the disk takes none: requests are answered all the
+    /// same, but measurements would be lost if the database were away.
+    spool: SpoolInfo,
 }
 
 /// Is the process alive?
@@ -41,7 +47,7 @@ pub(in crate::http) async fn alive(Query(()): Query<()>) -> Json<Alive> {
 
 /// Is the dashboard ready?
 ///
-/// Whether its own database answers and has the migrations of this release.
+/// Whether its own database answers and has the migrations of this release, and how its spool stands.
 #[utoipa::path(
     get, path = "/readyz", tag = "Dashboard", operation_id = "is_ready",
     responses(
@@ -57,7 +63,7 @@ pub(in crate::http) async fn ready(
 ) -> Result<Json<Ready>, Refusal> {
     let readiness = database::ready(&service).await?;
     if readiness.ready {
-        return Ok(Json(Ready { status: "ok", migrations: readiness.migrations }));
+        return Ok(Json(Ready { status: "ok", migrations: readiness.migrations, spool: readiness.spool }));
     }
     let MigrationInfo { applied, latest } = readiness.migrations;
     let problem = Problem::new(

@@ -1,0 +1,61 @@
+-- Anew, from the next finer rollup. $1 connections, $2 from and $3 to, in whole buckets that do not overlap.
+insert into dashboard.check_rollups_1h (
+    connection_id, bucket,
+    round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks, failures,
+    round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count, dns_min,
+    dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
+    query_count, query_min, query_max, round_trip_histogram, total_histogram
+)
+select stale.connection_id, rolled.*
+from unnest($1::int8[], $2::timestamptz[], $3::timestamptz[]) as stale (connection_id, from_at, to_at)
+cross join lateral (
+    select date_bin(interval '1 hour', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
+        sum(round_trip_sum)::int8,
+        sum(total_sum)::int8,
+        sum(dns_sum)::int8,
+        sum(tcp_sum)::int8,
+        sum(tls_sum)::int8,
+        sum(auth_sum)::int8,
+        sum(query_sum)::int8,
+        sum(checks)::int4,
+        sum(failures)::int4,
+        sum(round_trip_count)::int4,
+        min(round_trip_min),
+        max(round_trip_max),
+        sum(total_count)::int4,
+        min(total_min),
+        max(total_max),
+        sum(dns_count)::int4,
+        min(dns_min),
+        max(dns_max),
+        sum(tcp_count)::int4,
+        min(tcp_min),
+        max(tcp_max),
+        sum(tls_count)::int4,
+        min(tls_min),
+        max(tls_max),
+        sum(auth_count)::int4,
+        min(auth_min),
+        max(auth_max),
+        sum(query_count)::int4,
+        min(query_min),
+        max(query_max),
+        dashboard.merged_histogram(round_trip_histogram),
+        dashboard.merged_histogram(total_histogram)
+    from dashboard.check_rollups_5m
+    where connection_id = stale.connection_id and bucket >= stale.from_at and bucket < stale.to_at
+    group by 1
+) rolled
+on conflict (connection_id, bucket) do update
+set round_trip_sum = excluded.round_trip_sum, total_sum = excluded.total_sum, dns_sum = excluded.dns_sum,
+    tcp_sum = excluded.tcp_sum, tls_sum = excluded.tls_sum, auth_sum = excluded.auth_sum,
+    query_sum = excluded.query_sum, checks = excluded.checks, failures = excluded.failures,
+    round_trip_count = excluded.round_trip_count, round_trip_min = excluded.round_trip_min,
+    round_trip_max = excluded.round_trip_max, total_count = excluded.total_count,
+    total_min = excluded.total_min, total_max = excluded.total_max, dns_count = excluded.dns_count,
+    dns_min = excluded.dns_min, dns_max = excluded.dns_max, tcp_count = excluded.tcp_count,
+    tcp_min = excluded.tcp_min, tcp_max = excluded.tcp_max, tls_count = excluded.tls_count,
+    tls_min = excluded.tls_min, tls_max = excluded.tls_max, auth_count = excluded.auth_count,
+    auth_min = excluded.auth_min, auth_max = excluded.auth_max, query_count = excluded.query_count,
+    query_min = excluded.query_min, query_max = excluded.query_max,
+    round_trip_histogram = excluded.round_trip_histogram, total_histogram = excluded.total_histogram
