@@ -9,6 +9,5 @@ mod named_connection;
 pub mod not_found;
 pub mod overview;
 pub mod queries;
-mod range;
 mod statement_cell;
 mod which_connection;

@@ -103,7 +103,13 @@ impl Store {
             (&limit, Type::INT8),
         ];
         let rows = session::rows(session.client(), TIMES, params).await?;
-        Ok(ChartData { from, to, resolution_s, series: series(&rows, resolution_s)?, marks: Vec::new() })
+        Ok(ChartData {
+            from,
+            to,
+            resolution_s,
+            series: series(&rows, connections, resolution_s)?,
+            marks: Vec::new(),
+        })
     }
 }
 
@@ -128,7 +134,7 @@ struct Cost {
     calls: f64,
 }
 
-fn series(rows: &[Row], resolution_s: u32) -> Result<Vec<Series>, StoreError> {
+fn series(rows: &[Row], connections: &[ConnectionId], resolution_s: u32) -> Result<Vec<Series>, StoreError> {
     // By place; nulls come last: all of them together.
     let mut lines: Vec<(Option<i64>, Line)> = Vec::new();
     for row in rows {
@@ -159,9 +165,11 @@ fn series(rows: &[Row], resolution_s: u32) -> Result<Vec<Series>, StoreError> {
         }
     }
     let times: Vec<i64> = all.points.keys().copied().collect();
+    // What is of several connections is of none.
+    let whose = if let [one] = connections { one.0 } else { 0 };
     let drawn =
         |connection_id: Option<i64>, name: String, metric: String, points: &BTreeMap<i64, Cost>| Series {
-            connection_id: ConnectionId(connection_id.unwrap_or_default()),
+            connection_id: ConnectionId(connection_id.unwrap_or(whose)),
             name,
             metric,
             unit: "ms".to_owned(),
