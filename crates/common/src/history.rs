@@ -27,6 +27,39 @@ pub struct ChartQuery {
 pub const LATENCY_METRICS: [&str; 7] =
     ["round_trip_ms", "total_ms", "dns_ms", "tcp_ms", "tls_ms", "auth_ms", "query_ms"];
 
+/// What a health chart can show: each number of [`crate::health::Metrics`], in its order, with its unit.
+pub const HEALTH_METRICS: [(&str, &str); 18] = [
+    ("cache_hit_ratio", "ratio"),
+    ("active_connections", "count"),
+    ("idle_connections", "count"),
+    ("idle_in_transaction_connections", "count"),
+    ("total_connections", "count"),
+    ("max_connections", "count"),
+    ("reserved_connections", "count"),
+    ("database_size_bytes", "bytes"),
+    ("transactions_per_s", "per_s"),
+    ("rollback_ratio", "ratio"),
+    ("deadlocks", "count"),
+    ("temp_bytes_per_s", "bytes_per_s"),
+    ("replication_lag_s", "s"),
+    ("replication_lag_bytes", "bytes"),
+    ("oldest_xid_age", "count"),
+    ("longest_transaction_s", "s"),
+    ("waiting_locks", "count"),
+    ("wal_bytes_per_s", "bytes_per_s"),
+];
+
+/// What a health chart shows when nobody says.
+pub const DEFAULT_HEALTH_METRICS: [&str; 4] =
+    ["cache_hit_ratio", "active_connections", "transactions_per_s", "database_size_bytes"];
+
+/// The most lines of one chart: connections times metrics.
+pub const MAX_SERIES: usize = 100;
+/// The most points of all its lines together.
+pub const MAX_POINTS_OF_ALL: u32 = 200_000;
+/// The longest range of a chart: as long as daily numbers are kept.
+pub const MAX_RANGE_DAYS: i64 = 5 * 365;
+
 /// The columns of the points of a series, in their order.
 pub const COLUMNS: [&str; 7] = ["t", "p50", "p95", "min", "max", "count", "failures"];
 
@@ -54,7 +87,9 @@ pub struct Series {
     pub unit: String,
     /// [`COLUMNS`].
     pub columns: Vec<String>,
-    /// By time. `t` is the begin of what the point stands for, in epoch milliseconds. Values are null where nothing was
+    /// By time. `t` is the begin of what the point stands for, in epoch milliseconds. `min` and `max` are those of every
+    /// value. `p50` and `p95` are those of the values themselves, or within 2 % from merged histograms; of what has none (health
+    /// and single phases, further back), `p50` is the mean and `p95` null. Values are null where nothing was
     /// measured although there were checks (all failed). Where there were no checks for longer than usual, a point with `count`
     /// 0 stands at the begin of the gap, so that no line is drawn across it.
     pub points: Vec<Vec<Option<f64>>>,

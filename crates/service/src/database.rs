@@ -11,6 +11,9 @@ use store::Standing;
 
 use crate::{Permission, Principal, Service, failure};
 
+/// The ranges over which availability is told, in hours.
+const AVAILABILITY: [(&str, i64); 3] = [("24h", 24), ("7d", 7 * 24), ("30d", 30 * 24)];
+
 /// `GET /api/database/info`: where the dashboard keeps its own data, and how much of it there is.
 pub async fn info(service: &Service, who: &Principal) -> Result<DatabaseInfo, Problem> {
     who.require(Permission::Read)?;
@@ -24,9 +27,12 @@ pub async fn info(service: &Service, who: &Principal) -> Result<DatabaseInfo, Pr
 pub async fn summary(service: &Service, who: &Principal) -> Result<DatabaseSummary, Problem> {
     who.require(Permission::Read)?;
     let store = service.store();
-    let since = service.0.clock.now() - TimeDelta::hours(24);
-    let (standings, latency_ms, size_bytes, findings) = tokio::try_join!(
+    let now = service.0.clock.now();
+    let since = now - TimeDelta::hours(24);
+    let ranges = AVAILABILITY.map(|(_, hours)| TimeDelta::hours(hours));
+    let (standings, availability, latency_ms, size_bytes, findings) = tokio::try_join!(
         store.standings(),
+        store.availability(&ranges, now),
         store.latency_percentiles(since),
         store.measured_size_bytes(),
         store.finding_counts(),
@@ -34,8 +40,9 @@ pub async fn summary(service: &Service, who: &Principal) -> Result<DatabaseSumma
     .map_err(failure::from_store)?;
     let checked_at = standings.iter().filter_map(|standing| standing.checked_at).max();
 
-    let mut unavailable = Unavailable::from([not_collected("availability_ratio")]);
+    let mut unavailable = Unavailable::new();
     let missing = [
+        ("availability_ratio", availability.iter().all(Option::is_none)),
         ("latency_ms", latency_ms.p50.is_none()),
         ("size_bytes", size_bytes.is_none()),
         ("checked_at", checked_at.is_none()),
@@ -43,9 +50,19 @@ pub async fn summary(service: &Service, who: &Principal) -> Result<DatabaseSumma
     unavailable.extend(
         missing.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| not_collected(name)),
     );
+    let of_some = availability.iter().any(Option::is_some);
+    for ((range, _), ratio) in AVAILABILITY.iter().zip(&availability) {
+        if of_some && ratio.is_none() {
+            unavailable.extend([not_collected(&format!("availability_ratio.{range}"))]);
+        }
+    }
     Ok(DatabaseSummary {
         connections: count(&standings),
-        availability_ratio: ["24h", "7d", "30d"].map(|range| (range.to_owned(), None)).into(),
+        availability_ratio: AVAILABILITY
+            .iter()
+            .zip(availability)
+            .map(|((name, _), ratio)| ((*name).to_owned(), ratio))
+            .collect(),
         latency_ms,
         size_bytes,
         findings,

@@ -29,9 +29,11 @@ pub use error::{ConnectError, StoreError, UrlError};
 pub use events::{EventBounds, EventPage, Wakeups};
 pub use history::{
     changes::ChangeFilter,
+    charts::{ChartRange, ChartSource},
     maintenance::Maintenance,
     measurement::{Measured, MeasuredHealth, Measurement},
     plans::{StatementShape, WholeStatement},
+    recent::{Before, RecentChecks},
     statement_list::StatementQuery,
     statements::{StatementsBefore, StatementsReading},
 };

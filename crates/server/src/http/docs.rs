@@ -34,6 +34,7 @@ use super::query::Query;
         (name = "Tests", description = "Ask targets now."),
         (name = "Jobs", description = "Work that takes longer than a request."),
         (name = "Health", description = "How databases are, and what needs a person."),
+        (name = "History", description = "What was measured over time."),
         (name = "Dashboard", description = "The dashboard itself."),
     ),
 )]

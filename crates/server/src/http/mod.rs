@@ -14,6 +14,7 @@ mod query;
 mod request_id;
 mod router;
 mod security_headers;
+mod tagged;
 
 use std::{convert::Infallible, net::SocketAddr};
 

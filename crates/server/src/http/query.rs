@@ -8,6 +8,7 @@ use common::{
     ConnectionId, FieldError, Problem,
     connection::{ConnectionStatus, ListQuery, Sort},
     health::{ChangeKind, Severity},
+    history::{ChartQuery, MAX_POINTS, RecentChecksQuery},
     list::MAX_LIMIT,
     statements::{StatementOrder, StatementsQuery},
     test_result::{DEFAULT_ROUNDS, MAX_ROUNDS},
@@ -130,6 +131,32 @@ impl Parameters {
         self.integer("connection_id", 1..=i64::MAX, "Must be the id of a connection.").map(ConnectionId)
     }
 
+    /// As many as there are.
+    fn connection_ids(&mut self) -> Vec<ConnectionId> {
+        let mut ids = Vec::new();
+        for id in self.every("connection_id") {
+            match id.parse::<i64>().ok().filter(|id| *id > 0) {
+                Some(id) => ids.push(ConnectionId(id)),
+                None => self.fault("connection_id", "type", "Must be the id of a connection."),
+            }
+        }
+        ids
+    }
+
+    /// Yes, no, or not said.
+    fn either(&mut self, name: &str) -> Option<bool> {
+        let value = self.text(name)?;
+        let known = match value.as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
+        if known.is_none() {
+            self.fault(name, "type", "Must be true or false.");
+        }
+        known
+    }
+
     fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
         let value = self.text(name)?;
         // A `+` that is not encoded is a space.
@@ -209,20 +236,36 @@ impl FromQuery for ChangeQuery {
 
 impl FromQuery for StatementsQuery {
     fn from_query(query: &mut Parameters) -> Self {
-        let mut connection_ids = Vec::new();
-        for id in query.every("connection_id") {
-            match id.parse::<i64>().ok().filter(|id| *id > 0) {
-                Some(id) => connection_ids.push(ConnectionId(id)),
-                None => query.fault("connection_id", "type", "Must be the id of a connection."),
-            }
-        }
         Self {
-            connection_ids,
+            connection_ids: query.connection_ids(),
             from: query.time("from"),
             to: query.time("to"),
             order_by: query
                 .one_of("order_by", || StatementOrder::ALL.map(StatementOrder::as_str).to_vec())
                 .unwrap_or_default(),
+            limit: query.limit(),
+        }
+    }
+}
+
+impl FromQuery for ChartQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self {
+            connection_ids: query.connection_ids(),
+            metrics: query.every("metric"),
+            from: query.time("from"),
+            to: query.time("to"),
+            points: query.integer("points", 1..=i64::from(MAX_POINTS), &format!("From 1 to {MAX_POINTS}.")),
+        }
+    }
+}
+
+impl FromQuery for RecentChecksQuery {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self {
+            connection_ids: query.connection_ids(),
+            ok: query.either("ok"),
+            before: query.text("before"),
             limit: query.limit(),
         }
     }

@@ -5,6 +5,7 @@
 mod connections;
 mod dashboard;
 mod guard;
+mod history;
 mod load;
 mod pages;
 mod refusals;

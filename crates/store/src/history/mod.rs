@@ -1,8 +1,10 @@
 //! What was measured: raw rows that are kept, the newest reading of each connection, and since when what is wrong
 //! has been wrong.
 
+mod availability;
 mod batch;
 pub(crate) mod changes;
+pub(crate) mod charts;
 pub(crate) mod engine;
 mod finding_list;
 mod json;
@@ -10,8 +12,8 @@ mod latest;
 mod loads;
 pub(crate) mod maintenance;
 pub(crate) mod measurement;
-mod percentiles;
 pub(crate) mod plans;
+pub(crate) mod recent;
 mod record;
 mod resolution;
 mod sizes;

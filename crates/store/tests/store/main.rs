@@ -5,6 +5,7 @@
 
 mod batch;
 mod changes;
+mod charts;
 mod connections;
 mod events;
 mod history;

@@ -5,6 +5,7 @@ pub mod connections;
 pub mod database;
 pub mod findings;
 pub mod health;
+pub mod history;
 pub mod jobs;
 pub mod load;
 pub mod probes;
