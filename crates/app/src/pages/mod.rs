@@ -1,5 +1,6 @@
 //! The pages, one file or folder each.
 
+pub mod activity;
 mod address;
 pub mod connection;
 pub mod connection_form;

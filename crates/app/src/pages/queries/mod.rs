@@ -123,7 +123,7 @@ fn Statements(choice: Memo<Choice>, found: wire::Loaded<Result<Everywhere, RpcEr
 /// Why there is no list, and a way on.
 #[component]
 fn NotFound(choice: Choice, problem: Problem) -> impl IntoView {
-    let usual = Choice { range: TimeRange::default(), connection: None, ..choice.clone() }.address();
+    let usual = Choice { order: choice.order, ..Choice::default() }.address();
     let words = "To the last 24 hours of all";
     // What is no time is told above, where it can be corrected.
     if choice.range.unreadable.is_some() {
@@ -223,8 +223,7 @@ fn Nothing(choice: Choice, counted: usize, sources: usize) -> impl IntoView {
         }
         .into_any();
     }
-    let longer =
-        Choice { range: TimeRange { span: Span::Quarter, ..TimeRange::default() }, ..choice.clone() };
+    let longer = Choice { range: TimeRange { span: Span::Quarter, ..TimeRange::default() }, ..choice };
     let way_on =
         (longer != choice).then(|| view! { <a class="btn" href=longer.address()>"Look at 90 days"</a> });
     view! {
