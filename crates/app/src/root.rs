@@ -14,6 +14,7 @@ use crate::{
     components::{Icon, IconName, Logo, ToastRegion, Toasts},
     live::{LiveStatus, provide_live},
     pages::{
+        activity::ActivityPage,
         connection::{ChangesPage, ConnectionPage, HealthPage, LatencyPage, LoadPage, QueriesPage},
         connection_form::{EditConnectionPage, NewConnectionPage},
         delete::DeletePage,
@@ -53,6 +54,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/queries") view={Lazy::<AllQueriesPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/activity") view={Lazy::<ActivityPage>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Main>
         </Router>
@@ -91,6 +93,7 @@ fn Rail() -> impl IntoView {
             <ul class="rail__list">
                 {item("/", "Overview", IconName::Overview)}
                 {item("/queries", "Queries", IconName::Queries)}
+                {item("/activity", "Activity", IconName::Activity)}
             </ul>
             <ul class="rail__list rail__list--end">
                 <li>
