@@ -9,6 +9,7 @@ mod charts;
 mod connections;
 mod events;
 mod history;
+mod leases;
 mod list;
 mod loads;
 mod opening;
