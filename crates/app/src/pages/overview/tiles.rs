@@ -3,22 +3,15 @@
 use common::database::{ConnectionCounts, FindingCounts};
 use leptos::prelude::*;
 
-use super::Overview;
 use crate::{
     components::{Millis, Tile, Tiles, Tone, Unknown},
     rpc::overview::Numbers,
 };
 
 #[component]
-pub(super) fn SummaryTiles(overview: Overview) -> impl IntoView {
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                // Why it failed stands where the list would be.
-                overview.summary.await.ok().map(|summary| view! { <NumberTiles summary/> }.into_any()).into_any()
-            })}
-        </Transition>
-    }
+pub(super) fn SummaryTiles(numbers: Memo<Option<Numbers>>) -> impl IntoView {
+    // Why it failed stands where the list would be.
+    view! { {move || numbers.get().map(|summary| view! { <NumberTiles summary/> }.into_any()).into_any()} }
 }
 
 #[component]
