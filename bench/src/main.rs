@@ -6,12 +6,14 @@
 // It prints for a living, and a benchmark that cannot go on stops.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+mod charts;
 mod cpu;
 mod numbers;
 mod peer;
 mod probe;
+mod watch;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -29,12 +31,32 @@ enum What {
         /// Only the parts whose names contain one of these: select-1, connect, health, open-loop.
         parts: Vec<String>,
     },
+    /// Watching: 1,000 databases every 10 s, and 300 of them dead.
+    Watch {
+        /// Only the parts whose names contain one of these: plain, dead, tls.
+        parts: Vec<String>,
+    },
+    /// The process that `watch` measures.
+    #[command(hide = true)]
+    Dashboard,
+    /// Drawing a chart in a browser, beside uPlot.
+    Charts {
+        /// Where the page's script was built.
+        folder: PathBuf,
+        chromium: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let reached = match arguments.what {
         What::Probe { parts } => probe::run(&parts),
+        What::Watch { parts } => watch::run(&parts),
+        What::Dashboard => {
+            watch::dashboard::run();
+            return ExitCode::SUCCESS;
+        }
+        What::Charts { folder, chromium } => charts::run(&folder, &chromium),
     };
     // A miss is printed, not failed: what was measured on one machine breaks no build.
     println!("\n{}", if reached { "every number was reached" } else { "not every number was reached" });

@@ -104,10 +104,10 @@ fn of_version(version: Version) -> bool {
         let how = "the most of all readings, with the look whether the session still answers";
         reached &= at_most("round trips of it", f64::from(round_trips), "", 3.0, how);
         let how = format!("every 5 min; an application calls the same {CALLED} of them in between");
-        reached &= at_most("server time of statements' counters", with_same - usual, "ms", STATEMENTS_MS, how);
-        let how = format!("{CALLED} others each time, so that texts are read again and again");
         reached &=
-            at_most("… and of the texts of new ones", with_others - usual, "ms", STATEMENTS_MS, how);
+            at_most("server time of statements' counters", with_same - usual, "ms", STATEMENTS_MS, how);
+        let how = format!("{CALLED} others each time, so that texts are read again and again");
+        reached &= at_most("… and of the texts of new ones", with_others - usual, "ms", STATEMENTS_MS, how);
         let how = format!("{all}, and the first reading's start, over {rounds} readings");
         reached &= at_most("server time of the slow tier, an hour", slow_ms, "ms", 5000.0, how);
         print_most_expensive(&admin).await;
@@ -120,11 +120,11 @@ fn statement(n: u32) -> String {
     format!("select * from many.t{n} limit 0")
 }
 
+/// A certificate is not looked at on a held session, which says nothing of the slow tier.
 fn slow_is_due(reading: &HealthReading) -> bool {
-    let checks = &reading.health.checks;
-    checks
-        .iter()
-        .any(|check| check.unavailable.get("value").is_some_and(|why| why.reason == Reason::NOT_COLLECTED))
+    let is_due = |why: &Reason| why.reason == Reason::NOT_COLLECTED;
+    let mut checks = reading.health.checks.iter().filter(|check| check.id != "certificate-expiry");
+    checks.any(|check| check.unavailable.get("value").is_some_and(is_due))
 }
 
 /// Readings on a held session, each compared with the one before, as the service does.
@@ -146,7 +146,13 @@ impl Watch {
             Some(before) => memory.with_statements(before),
             None => memory,
         });
-        let asked = Asked { target: &self.target, version: 1, keep: true, now: true };
+        let asked = Asked {
+            target: &self.target,
+            version: 1,
+            keep: true,
+            now: true,
+            next: std::time::Duration::ZERO,
+        };
         let reading = self.held.health(asked, memory.as_ref(), false).await.expect("it is not left alone");
         assert!(reading.health.error.is_none(), "{:?}", reading.health.error);
         self.memory = reading.memory.clone();

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod changes;
+pub mod history;
 pub mod load;
 pub mod overview;
 pub mod queries;

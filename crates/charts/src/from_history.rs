@@ -1,6 +1,6 @@
 //! Charts of what is kept: which series of the history becomes which line.
 
-use common::history::{COLUMNS, ChartData, Series};
+use common::history::{ChartData, Series};
 
 use crate::{
     chart::{Across, Chart, Gap, Note, Point, Shape, Trace},
@@ -32,6 +32,15 @@ const PHASES: [(&str, &str, Ink); 5] = [
     ("query_ms", "First query", Ink::S1),
 ];
 
+/// Where a value stands in a point: the places of [`common::history::COLUMNS`].
+const T: usize = 0;
+const P50: usize = 1;
+const P95: usize = 2;
+const MIN: usize = 3;
+const MAX: usize = 4;
+const COUNT: usize = 5;
+const FAILURES: usize = 6;
+
 /// One column of a series as a line.
 struct Source<'a> {
     series: &'a Series,
@@ -39,7 +48,7 @@ struct Source<'a> {
     key: String,
     ink: Ink,
     shape: Shape,
-    column: &'static str,
+    column: usize,
 }
 
 impl Chart {
@@ -71,19 +80,19 @@ fn latency(data: &ChartData) -> Vec<Source<'_>> {
             key: "round_trip".to_owned(),
             ink: Ink::S1,
             shape: Shape::Line,
-            column: "p50",
+            column: P50,
         })),
         1 => {
             for series in of_latency() {
-                for (column, label, ink, shape) in [
-                    ("p50", "Median", Ink::S1, Shape::Line),
-                    ("p95", "p95", Ink::S2, Shape::Dashed),
-                    ("max", "Min–max", Ink::S1, Shape::Band),
+                for (column, key, label, ink, shape) in [
+                    (P50, "p50", "Median", Ink::S1, Shape::Line),
+                    (P95, "p95", "p95", Ink::S2, Shape::Dashed),
+                    (MAX, "max", "Min–max", Ink::S1, Shape::Band),
                 ] {
                     sources.push(Source {
                         series,
                         label: label.to_owned(),
-                        key: column.to_owned(),
+                        key: key.to_owned(),
                         ink,
                         shape,
                         column,
@@ -100,7 +109,7 @@ fn by_name(series: &Series, at: usize) -> Source<'_> {
     // From the ninth on the colours begin again, with dashes.
     let shape = if at < 8 { Shape::Line } else { Shape::Dashed };
     let name = series.name.clone();
-    Source { series, key: name.clone(), label: name, ink: Ink::of_series(at), shape, column: "p50" }
+    Source { series, key: name.clone(), label: name, ink: Ink::of_series(at), shape, column: P50 }
 }
 
 fn phases(data: &ChartData) -> Vec<Source<'_>> {
@@ -109,7 +118,7 @@ fn phases(data: &ChartData) -> Vec<Source<'_>> {
         .filter_map(|(metric, label, ink)| {
             let series = data.series.iter().find(|series| series.metric == metric)?;
             let key = metric.to_owned();
-            Some(Source { series, label: label.to_owned(), key, ink, shape: Shape::Layer, column: "p50" })
+            Some(Source { series, label: label.to_owned(), key, ink, shape: Shape::Layer, column: P50 })
         })
         .collect()
 }
@@ -125,7 +134,7 @@ fn statements(data: &ChartData) -> Vec<Source<'_>> {
             key: series.metric.clone(),
             ink: if at == last { Ink::S8 } else { Ink::of_series(at % 7) },
             shape: Shape::Layer,
-            column: "p50",
+            column: P50,
         })
         .collect()
 }
@@ -149,7 +158,7 @@ fn metrics_of<'a>(data: &'a ChartData, metrics: &[(&str, &str)], shape: Shape) -
             key: (*metric).to_owned(),
             ink: Ink::S1,
             shape,
-            column: "p50",
+            column: P50,
         }));
     }
     for (at, source) in sources.iter_mut().enumerate() {
@@ -168,7 +177,7 @@ fn metrics_of<'a>(data: &'a ChartData, metrics: &[(&str, &str)], shape: Shape) -
             key: "max".to_owned(),
             ink: Ink::S1,
             shape: Shape::Band,
-            column: "max",
+            column: MAX,
         });
     }
     sources
@@ -200,18 +209,18 @@ fn assemble(data: &ChartData, sources: &[Source<'_>], unit: Unit, counted: &'sta
         if source.shape == Shape::Band {
             lows.clone_from(&values);
         }
-        let mut points = Vec::new();
+        let mut points = Vec::with_capacity(source.series.points.len());
+        let mut rows = Rows::of(&chart.times);
         for row in &source.series.points {
-            let Some(t) = number(row, "t").map(|t| t as i64) else { continue };
+            let Some(t) = number(row, T).map(|t| t as i64) else { continue };
             let value = number(row, source.column).unwrap_or(f64::NAN);
-            let low =
-                if source.shape == Shape::Band { number(row, "min").unwrap_or(f64::NAN) } else { value };
-            let asked_in_vain = number(row, "failures").is_some_and(|failures| failures > 0.0);
-            let not_asked = number(row, "count").is_none_or(|count| count <= 0.0);
+            let low = if source.shape == Shape::Band { number(row, MIN).unwrap_or(f64::NAN) } else { value };
+            let asked_in_vain = number(row, FAILURES).is_some_and(|failures| failures > 0.0);
+            let not_asked = number(row, COUNT).is_none_or(|count| count <= 0.0);
             if !value.is_nan() || asked_in_vain || not_asked {
                 points.push(Point { t: chart.middle(t), value, low });
             }
-            if let Ok(at) = chart.times.binary_search(&t) {
+            if let Some(at) = rows.find(t) {
                 values[at] = value;
                 if let Some(place) = lows.get_mut(at) {
                     *place = low;
@@ -241,9 +250,10 @@ fn times(sources: &[Source<'_>]) -> Vec<i64> {
     let mut times: Vec<i64> = sources
         .iter()
         .flat_map(|source| &source.series.points)
-        .filter_map(|row| number(row, "t").map(|t| t as i64))
+        .filter_map(|row| number(row, T).map(|t| t as i64))
         .collect();
-    times.sort_unstable();
+    // Stable, because it is quick where it finds stretches that ascend, which each series is.
+    times.sort();
     times.dedup();
     times
 }
@@ -261,13 +271,11 @@ fn count(chart: &mut Chart, sources: &[Source<'_>]) {
     for connection in connections {
         let mut counts = vec![(0, 0); chart.times.len()];
         for source in sources.iter().filter(|source| source.series.connection_id == connection) {
+            let mut rows = Rows::of(&chart.times);
             for row in &source.series.points {
-                let Some(at) = number(row, "t").and_then(|t| chart.times.binary_search(&(t as i64)).ok())
-                else {
-                    continue;
-                };
-                let of = |name| number(row, name).unwrap_or(0.0) as u32;
-                let (count, failures) = (of("count"), of("failures"));
+                let Some(at) = number(row, T).and_then(|t| rows.find(t as i64)) else { continue };
+                let of = |column| number(row, column).unwrap_or(0.0) as u32;
+                let (count, failures) = (of(COUNT), of(FAILURES));
                 counts[at] = if apart {
                     (counts[at].0 + count, counts[at].1 + failures)
                 } else {
@@ -297,7 +305,49 @@ fn gaps(chart: &Chart) -> Vec<Gap> {
     gaps
 }
 
-fn number(row: &[Option<f64>], column: &str) -> Option<f64> {
-    let at = COLUMNS.iter().position(|known| *known == column)?;
-    row.get(at).copied().flatten().filter(|number| number.is_finite())
+/// Not by its name: a chart may have a hundred thousand numbers.
+fn number(row: &[Option<f64>], column: usize) -> Option<f64> {
+    row.get(column).copied().flatten().filter(|number| number.is_finite())
+}
+
+/// Where the rows of a chart stand, for times that ascend.
+struct Rows<'a> {
+    times: &'a [i64],
+    at: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn of(times: &'a [i64]) -> Self {
+        Self { times, at: 0 }
+    }
+
+    fn find(&mut self, t: i64) -> Option<usize> {
+        while self.times.get(self.at).is_some_and(|time| *time < t) {
+            self.at += 1;
+        }
+        (self.times.get(self.at) == Some(&t)).then_some(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::history::COLUMNS;
+
+    use super::*;
+
+    #[test]
+    fn the_columns_are_where_they_are_looked_for() {
+        let looked_for = [
+            (T, "t"),
+            (P50, "p50"),
+            (P95, "p95"),
+            (MIN, "min"),
+            (MAX, "max"),
+            (COUNT, "count"),
+            (FAILURES, "failures"),
+        ];
+        for (at, name) in looked_for {
+            assert_eq!(COLUMNS[at], name);
+        }
+    }
 }

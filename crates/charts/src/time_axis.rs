@@ -1,9 +1,7 @@
 //! The axis of time: ticks on round seconds, minutes, hours, days and months of a zone, and times in words.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, Timelike};
-use common::units::fixed;
-
 use crate::{chart::Across, zone::Zone};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, Timelike};
 
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
@@ -57,22 +55,14 @@ pub(crate) fn ticks(from: i64, to: i64, most: u32, across: Across, zone: &Zone) 
     }
 }
 
+/// Whole seconds.
 fn elapsed(from: i64, to: i64, most: i64) -> Vec<(i64, String)> {
-    let fractions = [50, 100, 200, 500];
-    let step = fractions.into_iter().chain(STEPS).find(|step| (to - from) / step <= most).unwrap_or(DAY);
-    let mut at = from.div_euclid(step) * step;
+    let step = STEPS.into_iter().find(|step| (to - from) / step <= most).unwrap_or(DAY);
+    let first = (from + step - 1).div_euclid(step);
     let mut ticks = Vec::new();
-    while at <= to {
-        if at >= from {
-            let seconds = at as f64 / 1000.0;
-            let words = if step < SECOND {
-                fixed(seconds, if step < 100 { 2 } else { 1 })
-            } else {
-                (at / SECOND).to_string()
-            };
-            ticks.push((at, if ticks.is_empty() { format!("{words} s") } else { words }));
-        }
-        at += step;
+    for at in (first..=to.div_euclid(step)).map(|at| at * step) {
+        let words = (at / SECOND).to_string();
+        ticks.push((at, if ticks.is_empty() { format!("{words} s") } else { words }));
     }
     ticks
 }

@@ -1,17 +1,26 @@
 //! `bench`: measurements of what was built, each printed beside the number to reach.
 
+use std::path::PathBuf;
+
 use super::{build, setup};
 use crate::plan::Plan;
 use crate::stop::{Outcome, Stop};
-use crate::{debian, run};
+use crate::{debian, paths, run};
 
 /// By name; without a name, all there are.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
-        None => web().and_then(|()| measure("probe", &[])),
-        Some((name, [])) if name == "web" => web(),
-        Some((name, parts)) if name == "probe" => measure("probe", parts),
-        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …]]")),
+        None => ["web", "probe", "watch", "charts"].iter().try_for_each(|name| named(name, &[])),
+        Some((name, parts)) => named(name, parts),
+    }
+}
+
+fn named(name: &str, parts: &[String]) -> Outcome {
+    match (name, parts) {
+        ("web", []) => web(),
+        ("charts", []) => charts(),
+        ("probe" | "watch", parts) => measure(name, parts),
+        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …] | watch [part …] | charts]")),
     }
 }
 
@@ -34,5 +43,34 @@ fn measure(name: &str, parts: &[String]) -> Outcome {
     say!("");
     let mut bench = run::cargo();
     bench.args(["run", "--quiet", "--release", "--package", "bench", "--", name]).args(parts);
+    run::shown(&mut bench)
+}
+
+/// Drawing charts in Chromium: the drawing as the product's page has it, optimised and for the browser.
+fn charts() -> Outcome {
+    let folder = paths::in_root("target/bench/charts");
+    let mut plan = Plan::default();
+    setup::for_a_build(&mut plan);
+    let to = folder.clone();
+    plan.step("the drawing", move |line| {
+        line.doing("building for the browser");
+        let mut build = run::cargo();
+        build.args(["build", "--package", "charts", "--example", "bench_page", "--features", "canvas"]);
+        build.args(["--profile", "wasm-release", "--target", "wasm32-unknown-unknown", "--target-dir"]);
+        run::logged(build.arg(paths::in_root("target/front")), "build-bench-page")?;
+        let mut bind = run::program("wasm-bindgen");
+        bind.args(["--target", "web", "--out-dir"]).arg(&to);
+        bind.arg(paths::in_root("target/front/wasm32-unknown-unknown/wasm-release/examples/bench_page.wasm"));
+        run::logged(&mut bind, "bind-bench-page")
+    });
+    plan.step("benchmarks", |line| {
+        line.doing("building in release mode");
+        run::logged(run::cargo().args(["build", "--release", "--package", "bench"]), "build-bench")
+    });
+    plan.run()?;
+    say!("");
+    let mut bench = run::cargo();
+    bench.args(["run", "--quiet", "--release", "--package", "bench", "--", "charts"]).arg(folder);
+    bench.arg(debian::chromium().unwrap_or_else(|| PathBuf::from("chromium")));
     run::shown(&mut bench)
 }

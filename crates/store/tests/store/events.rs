@@ -95,7 +95,7 @@ async fn a_reading_tells_its_score_and_each_change_that_is_new() {
     assert_eq!(detail(changes[0], "subject"), "work_mem");
     let readings: Vec<&Event> = events.iter().filter(|event| event.kind == EventKind::Health).collect();
     assert_eq!(
-        (detail(readings[0], "score"), detail(readings[0], "status")),
+        (detail(readings[0], "score"), detail(readings[0], "health")),
         (&json!(71), &json!("warning"))
     );
     assert_eq!(
@@ -157,7 +157,7 @@ async fn readers_of_several_dashboards_see_every_event_once_in_one_order() {
     const EACH: i64 = 25;
     let fixture = Fixture::new().await;
     let writers = (0..WRITERS).map(|writer| {
-        let cluster = fixture.cluster.client("postgres");
+        let cluster = fixture.cluster().client("postgres");
         async move {
             let mut client = cluster.await;
             for number in 0..EACH {
