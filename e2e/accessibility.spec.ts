@@ -40,6 +40,8 @@ const PAGES: Visit[] = [
     },
   },
   { title: 'changes', path: ({ up }) => `/connections/${up}/changes` },
+  { title: 'all queries', path: () => '/queries' },
+  { title: 'activity', path: () => '/activity' },
   { title: 'edit', path: ({ up }) => `/connections/${up}/edit` },
   { title: 'delete', path: ({ up }) => `/connections/${up}/delete` },
   { title: 'no such page', path: () => '/nothing/here' },
