@@ -23,6 +23,8 @@ const PAGES: Visit[] = [
   },
   { title: 'connection', path: ({ up }) => `/connections/${up}` },
   { title: 'connection that is down', path: ({ down }) => `/connections/${down}` },
+  { title: 'latency', path: ({ up }) => `/connections/${up}/latency?range=1h` },
+  { title: 'latency of one that is down', path: ({ down }) => `/connections/${down}/latency` },
   { title: 'health', path: ({ up }) => `/connections/${up}/health` },
   { title: 'health of one that is down', path: ({ down }) => `/connections/${down}/health` },
   { title: 'queries', path: ({ up }) => `/connections/${up}/queries` },
