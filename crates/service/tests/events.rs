@@ -11,7 +11,7 @@ use common::{
     event::{Event, EventKind},
 };
 use futures::{Stream, StreamExt};
-use service::{KeyRing, Principal, Service, StoreConfig, connections, events};
+use service::{KeyRing, Principal, Service, SpoolConfig, StoreConfig, connections, events};
 use testkit::{Cluster, Version};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,10 @@ async fn cluster() -> Cluster {
     cluster
 }
 
+async fn open(config: StoreConfig) -> Service {
+    Service::open(config, SpoolConfig::in_folder(None)).await.unwrap()
+}
+
 async fn add(service: &Service, name: &str) -> ConnectionId {
     let draft = ConnectionDraft {
         name: name.to_owned(),
@@ -57,7 +61,7 @@ async fn next(events: &mut (impl Stream<Item = Event> + Unpin)) -> Event {
 async fn each_dashboard_tells_what_happens_on_the_other_and_one_takes_up_where_the_other_stopped() {
     let cluster = cluster().await;
     let config = config(&cluster);
-    let (one, other) = (Service::open(config.clone()).await.unwrap(), Service::open(config).await.unwrap());
+    let (one, other) = (open(config.clone()).await, open(config).await);
     let mut heard = events::subscribe(&one, &ADMIN, None).await.unwrap();
     let first = add(&other, "a").await;
     let event = next(&mut heard).await;
@@ -71,7 +75,7 @@ async fn each_dashboard_tells_what_happens_on_the_other_and_one_takes_up_where_t
 #[tokio::test]
 async fn without_the_session_that_listens_events_come_all_the_same() {
     let cluster = cluster().await;
-    let service = Service::open(config(&cluster)).await.unwrap();
+    let service = open(config(&cluster)).await;
     let mut heard = events::subscribe(&service, &ADMIN, None).await.unwrap();
     let sql = cluster.client("dashboard").await;
     sql.batch_execute("drop trigger wake_readers on dashboard.events").await.unwrap();
@@ -88,7 +92,7 @@ async fn without_the_session_that_listens_events_come_all_the_same() {
 #[tokio::test]
 async fn who_listens_from_where_a_page_was_rendered_misses_nothing() {
     let cluster = cluster().await;
-    let service = Service::open(config(&cluster)).await.unwrap();
+    let service = open(config(&cluster)).await;
     // A first listener: then the reader has surely begun.
     drop(events::subscribe(&service, &ADMIN, None).await.unwrap());
     let position = events::position(&service).expect("it is known");
@@ -100,7 +104,7 @@ async fn who_listens_from_where_a_page_was_rendered_misses_nothing() {
 #[tokio::test]
 async fn who_is_too_far_behind_reads_anew() {
     let cluster = cluster().await;
-    let service = Service::open(config(&cluster)).await.unwrap();
+    let service = open(config(&cluster)).await;
     let mut heard = events::subscribe(&service, &ADMIN, None).await.unwrap();
     let many = "insert into dashboard.events (kind, connection_id, at, details)
         select 'health', id, now(), '{}' from generate_series(1, 5000) id";
@@ -120,7 +124,7 @@ async fn who_is_too_far_behind_reads_anew() {
 #[tokio::test]
 async fn every_stream_ends_when_the_dashboard_stops() {
     let cluster = cluster().await;
-    let service = Service::open(config(&cluster)).await.unwrap();
+    let service = open(config(&cluster)).await;
     let mut heard = events::subscribe(&service, &ADMIN, None).await.unwrap();
     let stop = CancellationToken::new();
     stop.cancel();

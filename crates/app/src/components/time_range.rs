@@ -159,7 +159,7 @@ impl PageRange {
                 go.run(TimeRange { window: Some((from, to)), ..TimeRange::of_span(span) });
             }),
             out: Callback::new(move |()| {
-                go.run(TimeRange::of_span(range.with_untracked(|range| range.span)))
+                go.run(TimeRange::of_span(range.with_untracked(|range| range.span)));
             }),
         };
         Self { range, zoom, path, go }
