@@ -38,9 +38,9 @@ pub(crate) fn provide_clock() {
 }
 
 /// The time by the server's clock; changes every second once the page is awake.
-pub fn use_now() -> Signal<DateTime<Utc>> {
+pub fn use_now() -> ReadSignal<DateTime<Utc>> {
     let Clock(now) = expect_context();
-    now.into()
+    now
 }
 
 #[cfg(feature = "ssr")]

@@ -63,8 +63,8 @@ impl Chart {
         at
     }
 
-    /// Whether there is anything to tell of a row: not of the beginning of a gap.
-    fn is_stop(&self, row: usize) -> bool {
+    /// Whether there is anything to tell of a row: not of the beginning of a gap, and not where nobody asked for this.
+    pub(crate) fn is_stop(&self, row: usize) -> bool {
         self.failures[row] > 0 || self.values.iter().any(|values| !values[row].is_nan())
     }
 

@@ -28,7 +28,7 @@ impl Chart {
     pub fn table(&self, most: usize, zone: &Zone) -> Table {
         let mut heads: Vec<String> = self.traces.iter().map(|trace| trace.label.clone()).collect();
         heads.push(self.counted.to_owned());
-        let told = (0..self.times.len()).rev().filter(|row| self.counts[*row] > 0);
+        let told = (0..self.times.len()).rev().filter(|row| self.is_stop(*row));
         let total = told.clone().count();
         let rows = told.take(most).map(|row| self.row(row, zone)).collect();
         Table { heads, rows, total }
@@ -75,7 +75,7 @@ impl Chart {
             }
         }
         csv.push_str(",count,failures\r\n");
-        for (row, t) in self.times.iter().enumerate().filter(|(row, _)| self.counts[*row] > 0) {
+        for (row, t) in self.times.iter().enumerate().filter(|(row, _)| self.is_stop(*row)) {
             csv.push_str(&rfc3339(*t));
             for (at, trace) in self.traces.iter().enumerate() {
                 if trace.shape == Shape::Band {

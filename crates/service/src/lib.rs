@@ -41,8 +41,8 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 pub use clock::Clock;
 pub use principal::{Permission, Principal};
 pub use store::{
-    BadChunkInterval, ChunkInterval, KeyError, KeyRing, SpoolConfig, StoreConfig, StoreError,
-    check_url as check_database_url,
+    BadChunkInterval, ChunkInterval, ConversionProgress, KeyError, KeyRing, SpoolConfig, StoreConfig,
+    StoreError, check_url as check_database_url,
 };
 
 /// How long the end waits for the store to take what waits in the spool; the next start brings the rest.
@@ -171,4 +171,13 @@ async fn every<F: Future<Output = ()>>(period: Duration, work: impl Fn() -> F) {
 /// Brings the database to this release's migrations without starting anything else: `pg-dashboard migrate`.
 pub async fn migrate(config: &StoreConfig) -> Result<MigrationInfo, StoreError> {
     store::migrate(config).await
+}
+
+/// Moves the dashboard's history from native partitions to TimescaleDB: `pg-dashboard history convert`. `said` hears how far
+/// it is. Interrupted, it goes on when it is called again.
+pub async fn convert_history(
+    config: &StoreConfig,
+    said: impl FnMut(ConversionProgress),
+) -> Result<(), StoreError> {
+    store::convert_history(config, Clock::system().now(), said).await
 }

@@ -110,12 +110,12 @@ impl TimeRange {
         }
     }
 
-    /// From when to when, if now it is `now`.
-    pub fn bounds(&self, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+    /// From when to when, if now it is `now`. A span ends with whatever is the newest when it is read.
+    pub fn bounds(&self, now: DateTime<Utc>) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
         let time = |t| DateTime::from_timestamp_millis(t).unwrap_or(now);
         match self.window {
-            Some((from, to)) => (time(from), time(to)),
-            None => (now - self.span.length(), now),
+            Some((from, to)) => (time(from), Some(time(to))),
+            None => (now - self.span.length(), None),
         }
     }
 }

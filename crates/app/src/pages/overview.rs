@@ -8,6 +8,7 @@ mod filter;
 mod filter_form;
 mod findings;
 mod first_run;
+mod keeping;
 mod list;
 mod row;
 mod test_all;
@@ -24,6 +25,7 @@ use self::{
     filter_form::FilterForm,
     findings::FindingsPanel,
     first_run::FirstRun,
+    keeping::KeepingNotice,
     list::ConnectionList,
     test_all::{TestAllButton, TestAllProgress, TestRun},
     tiles::SummaryTiles,
@@ -85,14 +87,14 @@ impl Overview {
 
     /// Keeps the numbers and the findings up to date: at once where something stands otherwise, and else now and then.
     fn follow(self) {
+        let is_empty = StoredValue::new(false);
+        Effect::new(move |_| {
+            let none = |numbers: Numbers| numbers.connections.total == 0;
+            is_empty.set_value(self.summary.get().and_then(Result::ok).is_some_and(none));
+        });
         let recount = Soon::new(move || async move {
             // The list of none has no row that could follow.
-            let is_empty = self
-                .summary
-                .try_get_untracked()
-                .flatten()
-                .is_some_and(|answer| answer.is_ok_and(|summary| summary.connections.total == 0));
-            let again = if is_empty { self.reloads } else { self.recounts };
+            let again = if is_empty.try_get_value() == Some(true) { self.reloads } else { self.recounts };
             again.try_update(|count| *count += 1);
         });
         use_live().on(move |event| match event.kind {
@@ -134,20 +136,22 @@ pub fn OverviewPage() -> impl IntoView {
 
 #[component]
 fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
+    // Not awaited, here and below: when the last connection goes, all of this goes while its numbers arrive, and what is
+    // awaited would be drawn into what is gone.
+    let numbers = Memo::new(move |_| overview.summary.get().and_then(Result::ok));
+    let checked_at = Memo::new(move |_| numbers.get().and_then(|numbers| numbers.checked_at));
+    let down = Memo::new(move |_| numbers.get().map_or(0, |numbers| numbers.connections.down));
+    let title = move || match down.get() {
+        0 => "Overview".to_owned(),
+        down => format!("({down} down) Overview"),
+    };
     view! {
+        <Title text=title/>
         <div class="page__head">
             <h1>"Overview"</h1>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let summary = overview.summary.await.ok();
-                    let down = summary.map_or(0, |summary| summary.connections.down);
-                    let title = if down > 0 { format!("({down} down) Overview") } else { "Overview".to_owned() };
-                    let checked = summary.and_then(|summary| summary.checked_at).map(|at| {
-                        view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any()
-                    });
-                    view! { <Title text=title/> {checked} }.into_any()
-                })}
-            </Transition>
+            {move || checked_at.get().map(|at| {
+                view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any()
+            }).into_any()}
             <div class="page__actions">
                 <TestAllButton run/>
                 <a class="btn btn--fill" href="/connections/new">
@@ -157,7 +161,8 @@ fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
             </div>
         </div>
         <TestAllProgress run/>
-        <SummaryTiles overview/>
+        <KeepingNotice numbers/>
+        <SummaryTiles numbers/>
         <div class="cols">
             <section class="panel" id="list" aria-labelledby="list-h">
                 <FilterForm overview/>

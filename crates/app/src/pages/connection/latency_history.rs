@@ -46,7 +46,7 @@ impl LatencyPage {
                         .map(str::to_owned)
                         .collect(),
                     from: Some(from),
-                    to: Some(to),
+                    to,
                     points: Some(POINTS),
                 })
             },

@@ -23,8 +23,7 @@ pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
     view! {
         <div class="list__body" class:list__body--pending=pending>
         <Transition fallback=|| view! { <Skeleton lines=8/> } set_pending>
-            {move || Suspend::new(async move {
-                match overview.list.await {
+            {move || overview.list.get().map(|answer| match answer {
                     Ok(page) if page.items.is_empty() => view! { <NoneFound overview/> }.into_any(),
                     Ok(page) => view! { <Table overview page/> }.into_any(),
                     Err(RpcError(problem)) => {
@@ -42,8 +41,7 @@ pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
                         }
                         .into_any()
                     }
-                }
-            })}
+                }).into_any()}
         </Transition>
         </div>
     }

@@ -83,7 +83,7 @@ impl OverTime {
                     connection_ids: vec![id],
                     metrics: metrics().map(str::to_owned).collect(),
                     from: Some(from),
-                    to: Some(to),
+                    to,
                     points: Some(POINTS),
                 })
             },
