@@ -106,6 +106,12 @@ fn groups(standings: &[Standing], name: impl Fn(&Standing) -> Option<String>) ->
     by_name.into_iter().map(|(name, standings)| Group { name, connections: count(standings) }).collect()
 }
 
+/// What waits for the own database, what was lost, and whether the disk takes it.
+pub fn spool(service: &Service, who: &Principal) -> Result<SpoolInfo, Problem> {
+    who.require(Permission::Read)?;
+    Ok(service.0.spool.info())
+}
+
 /// Whether requests can be answered now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {

@@ -8,6 +8,7 @@ mod filter;
 mod filter_form;
 mod findings;
 mod first_run;
+mod keeping;
 mod list;
 mod row;
 mod test_all;
@@ -24,6 +25,7 @@ use self::{
     filter_form::FilterForm,
     findings::FindingsPanel,
     first_run::FirstRun,
+    keeping::KeepingNotice,
     list::ConnectionList,
     test_all::{TestAllButton, TestAllProgress, TestRun},
     tiles::SummaryTiles,
@@ -157,6 +159,7 @@ fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
             </div>
         </div>
         <TestAllProgress run/>
+        <KeepingNotice overview/>
         <SummaryTiles overview/>
         <div class="cols">
             <section class="panel" id="list" aria-labelledby="list-h">

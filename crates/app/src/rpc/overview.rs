@@ -91,8 +91,18 @@ pub struct Numbers {
     pub availability: Availability,
     pub latency_ms: LatencyPercentiles,
     pub findings: FindingCounts,
+    pub keeping: Keeping,
     #[serde(with = "ts_microseconds_option")]
     pub checked_at: Option<DateTime<Utc>>,
+}
+
+/// Whether what is measured is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Keeping {
+    /// The disk takes nothing: what is measured while the own database is away is lost.
+    pub no_disk: bool,
+    /// Measurements that were lost since the start.
+    pub lost: i64,
 }
 
 /// The part of the checks that passed, from 0 to 1; `None` where there was no check.
@@ -152,7 +162,7 @@ pub enum TestAllAnswer {
 mod shown {
     use common::{Connection, ConnectionStatus, Page, database::DatabaseSummary};
 
-    use super::{Availability, Finding, Numbers, Row, Score};
+    use super::{Availability, Finding, Keeping, Numbers, Row, Score};
 
     pub(super) fn page<T, U: From<T>>(Page { items, total, next }: Page<T>) -> Page<U> {
         Page { items: items.into_iter().map(U::from).collect(), total, next }
@@ -208,7 +218,7 @@ mod shown {
                 summary;
             let ratio = |range| availability_ratio.get(range).copied().flatten();
             let availability = Availability { day: ratio("24h"), week: ratio("7d"), month: ratio("30d") };
-            Self { connections, availability, latency_ms, findings, checked_at }
+            Self { connections, availability, latency_ms, findings, keeping: Keeping::default(), checked_at }
         }
     }
 
@@ -267,7 +277,10 @@ pub async fn findings(limit: u32) -> Result<Page<Finding>, RpcError> {
 #[server(name = ReadSummary, prefix = "/rpc", endpoint = "summary", input = Json, output = Json)]
 pub async fn summary() -> Result<Numbers, RpcError> {
     let (service, principal) = caller()?;
-    service::database::summary(&service, &principal).await.map(Numbers::from).map_err(answer)
+    let summary = service::database::summary(&service, &principal).await.map_err(answer)?;
+    let spool = service::database::spool(&service, &principal).map_err(answer)?;
+    let keeping = Keeping { no_disk: spool.error.is_some(), lost: spool.dropped };
+    Ok(Numbers { keeping, ..Numbers::from(summary) })
 }
 
 /// Brings back what was deleted; answers its name.

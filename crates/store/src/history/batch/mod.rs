@@ -4,6 +4,7 @@
 //! ([`known`]); what is written is then a fixed number of statements, however many measurements there are.
 
 mod checks;
+mod copy;
 mod known;
 mod mark;
 mod newest;
