@@ -8,6 +8,7 @@
 
 mod charts;
 mod cpu;
+mod history;
 mod numbers;
 mod peer;
 mod probe;
@@ -26,6 +27,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// The dashboard's own history: ingest, size, charts over 90 days, TimescaleDB beside the native engine.
+    History {
+        /// Only the parts whose names contain one of these: ingest, chart, api, timescale.
+        parts: Vec<String>,
+    },
     /// Asking monitored databases: `select 1`, connecting, the health check, the open-loop load test.
     Probe {
         /// Only the parts whose names contain one of these: select-1, connect, health, open-loop.
@@ -50,6 +56,7 @@ enum What {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let reached = match arguments.what {
+        What::History { parts } => history::run(&parts),
         What::Probe { parts } => probe::run(&parts),
         What::Watch { parts } => watch::run(&parts),
         What::Dashboard => {

@@ -17,7 +17,7 @@ use std::{
 
 use common::database::MigrationInfo;
 use pgserver::PgServerError;
-use service::{Service, SpoolConfig, StoreError};
+use service::{ConversionProgress, Service, SpoolConfig, StoreError};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 

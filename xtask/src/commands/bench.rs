@@ -10,7 +10,7 @@ use crate::{debian, paths, run};
 /// By name; without a name, all there are.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
-        None => ["web", "probe", "watch", "charts"].iter().try_for_each(|name| named(name, &[])),
+        None => ["web", "probe", "history", "watch", "charts"].iter().try_for_each(|name| named(name, &[])),
         Some((name, parts)) => named(name, parts),
     }
 }
@@ -19,8 +19,10 @@ fn named(name: &str, parts: &[String]) -> Outcome {
     match (name, parts) {
         ("web", []) => web(),
         ("charts", []) => charts(),
-        ("probe" | "watch", parts) => measure(name, parts),
-        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …] | watch [part …] | charts]")),
+        ("probe" | "history" | "watch", parts) => measure(name, parts),
+        _ => Err(Stop::new(
+            "usage: cargo xtask bench [web | probe [part …] | history [part …] | watch [part …] | charts]",
+        )),
     }
 }
 
@@ -35,6 +37,13 @@ fn measure(name: &str, parts: &[String]) -> Outcome {
     setup::for_a_build(&mut plan);
     debian::add_pgbouncer(&mut plan);
     debian::add_pgbench(&mut plan);
+    if name == "history" {
+        // What it asks over HTTP. The page is not needed for it.
+        plan.step("dashboard", |line| {
+            line.doing("building in release mode");
+            run::logged(run::cargo().args(["build", "--release", "--package", "server"]), "build-dashboard")
+        });
+    }
     plan.step("benchmarks", |line| {
         line.doing("building in release mode");
         run::logged(run::cargo().args(["build", "--release", "--package", "bench"]), "build-bench")
