@@ -96,7 +96,7 @@ fn metrics() -> impl Iterator<Item = &'static str> {
     CHARTS.into_iter().flat_map(|(_, _, kind)| {
         let metrics: &[(&str, &str)] = match kind {
             Kind::Lines(metrics) | Kind::Layers(metrics) => metrics,
-            Kind::Latency | Kind::Phases => &[],
+            Kind::Latency | Kind::Phases | Kind::Statements => &[],
         };
         metrics.iter().map(|(metric, _)| *metric)
     })
