@@ -40,7 +40,7 @@ pub async fn list(
 }
 
 /// How many statements are told apart over time.
-const TOLD_APART: u32 = 6;
+const TOLD_APART: u32 = 5;
 
 /// The milliseconds that are spent in statements each second of the range: in the most expensive ones, and in all others
 /// together. The order and the limit of the query do not matter.

@@ -1,7 +1,7 @@
 //! What `/activity` asks: checks of all connections, newest first, and no more of each than the page shows.
 
 use chrono::{DateTime, Utc, serde::ts_microseconds};
-use common::{ConnectionId, Page, Phases, TestErrorKind, test_result::TestKind};
+use common::{ConnectionId, Page, Phase, Phases, TestErrorKind, test_result::TestKind};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,8 @@ pub struct Check {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub kind: TestErrorKind,
+    pub phase: Phase,
+    /// Of an older check no more is kept than the kind; then it is only that in words.
     pub message: String,
 }
 
@@ -87,7 +89,11 @@ mod shown {
                 round_trip_ms: test.round_trip_ms,
                 total_ms: test.total_ms,
                 phases: test.phases,
-                failure: test.error.map(|error| Failure { kind: error.kind, message: error.message }),
+                failure: test.error.map(|error| Failure {
+                    kind: error.kind,
+                    phase: error.phase,
+                    message: error.message,
+                }),
             }
         };
         Page { items: page.items.into_iter().map(check).collect(), total: page.total, next: page.next }

@@ -1,40 +1,50 @@
-//! The list itself, in pages of [`super::EACH`] checks: those near the window are drawn, in the place of the others stands a
-//! gap of the same height.
+//! The list itself: parts near the window are drawn, in the place of the others stands a gap of the same height. New checks
+//! appear at the top while somebody looks at the top; further down nothing moves.
 
-use common::Page;
+use std::cell::Cell;
+
+use common::{Page, event::EventKind};
 use leptos::{html, prelude::*, task::spawn_local};
 use web_sys::MouseEvent;
 
-use super::{filter::Filter, near, row::Row};
+use super::{
+    filter::Filter,
+    near,
+    parts::{Part, Parts},
+    row::Row,
+};
 use crate::{
     components::Toasts,
+    live::{Soon, use_live},
     rpc::{
         RpcError,
         activity::{Check, checks},
     },
 };
 
-/// A page is drawn before it is seen: two windows of most screens.
+/// A part is drawn before it is seen: two windows of most screens.
 const DRAWN_WITHIN: &str = "1600px 0px";
 /// Older checks are asked for before the end is seen.
 const ASKED_WITHIN: &str = "800px 0px";
-
-/// One page of the list, and its place in it.
-#[derive(Clone, Copy)]
-struct Part {
-    place: usize,
-    checks: StoredValue<Vec<Check>>,
-}
+/// From the top of the list somebody looks at its top.
+const TOP_WITHIN: &str = "200px 0px";
+/// Checks often come in crowds.
+const AFTER_A_CHECK_MS: f64 = 150.0;
 
 #[component]
 pub(super) fn List(filter: Filter, page: Page<Check>) -> impl IntoView {
-    let later = filter.before.is_some().then(|| {
+    let later = filter.before.is_some();
+    let to_newest = later.then(|| {
         view! { <p class="panel__foot"><a class="link" href=filter.to_newest().address()>"To the newest checks"</a></p> }
     });
-    let parts = RwSignal::new(vec![Part { place: 0, checks: StoredValue::new(page.items) }]);
-    let next = RwSignal::new(page.next);
+    let parts = Parts::new(page);
+    let top = NodeRef::<html::Div>::new();
+    if !later {
+        follow(filter.clone(), parts, top);
+    }
     view! {
-        {later}
+        {to_newest}
+        <div node_ref=top></div>
         <table class="table activity">
             <caption class="sr">"Checks, the newest first"</caption>
             <thead>
@@ -45,14 +55,57 @@ pub(super) fn List(filter: Filter, page: Page<Check>) -> impl IntoView {
                     <th scope="col" class="r activity__ms">"Round trip"</th>
                 </tr>
             </thead>
-            <For each=move || parts.get() key=|part| part.place children=|part| view! { <Drawn part/> }/>
+            <For each=move || parts.all.get() key=|part| part.place children=|part| view! { <Drawn part/> }/>
         </table>
-        <Older filter parts next/>
+        <Older filter parts/>
     }
     .into_any()
 }
 
-/// The rows of one page, or the gap in their place.
+/// Asks for the newest checks when there was one, and somebody looks at the top.
+fn follow(filter: Filter, parts: Parts, top: NodeRef<html::Div>) {
+    // Neither changes what is drawn.
+    let (at_top, missed) =
+        (StoredValue::new_local(Cell::new(true)), StoredValue::new_local(Cell::new(false)));
+    let (connection, ok) = (filter.connection, filter.ok);
+    let renew = Soon::new(move || {
+        let asked = filter.clone().asked();
+        async move {
+            if !at_top.try_with_value(Cell::get).unwrap_or(false) {
+                missed.try_with_value(|missed| missed.set(true));
+                return;
+            }
+            missed.try_with_value(|missed| missed.set(false));
+            // One that is not answered is followed by the next check.
+            if let Ok(page) = checks(asked).await {
+                parts.renew(page);
+            }
+        }
+    });
+    let again = renew.clone();
+    use_live().on(move |event| {
+        let is_one = match event.kind {
+            EventKind::ConnectionTestPassed => ok != Some(false),
+            EventKind::ConnectionTestFailed => ok != Some(true),
+            kind => kind == EventKind::Resync,
+        };
+        if is_one && (connection.is_none_or(|id| event.is_of(id))) {
+            renew.ask(AFTER_A_CHECK_MS);
+        }
+    });
+    let again = StoredValue::new_local(again);
+    Effect::new(move |_| {
+        let Some(top) = top.get() else { return };
+        near::watch(&top, TOP_WITHIN, move |is_near, _| {
+            at_top.try_with_value(|at_top| at_top.set(is_near));
+            if is_near && missed.try_with_value(Cell::get).unwrap_or(false) {
+                again.try_with_value(|again| again.ask(0.0));
+            }
+        });
+    });
+}
+
+/// The rows of one part, or the gap in their place.
 #[component]
 fn Drawn(part: Part) -> impl IntoView {
     let body = NodeRef::<html::Tbody>::new();
@@ -71,7 +124,7 @@ fn Drawn(part: Part) -> impl IntoView {
     view! {
         <tbody node_ref=body>
             {move || match gap.get() {
-                None => part.checks.with_value(|checks| {
+                None => part.checks.with(|checks| {
                     checks.iter().map(|check| view! { <Row check=check.clone()/> }).collect_view().into_any()
                 }),
                 // Only ever in the browser: a style in the server's page would be refused by its policy.
@@ -84,23 +137,22 @@ fn Drawn(part: Part) -> impl IntoView {
 
 /// A link to older checks; once the page is awake they come by themselves, below those that are there.
 #[component]
-fn Older(filter: Filter, parts: RwSignal<Vec<Part>>, next: RwSignal<Option<String>>) -> impl IntoView {
+fn Older(filter: Filter, parts: Parts) -> impl IntoView {
     let foot = NodeRef::<html::Div>::new();
     let asking = RwSignal::new(false);
     let said = RwSignal::new(String::new());
     let toasts = Toasts::of_page();
     let filter = StoredValue::new(filter);
+    let next = parts.next;
     let older_than = move |cursor| filter.with_value(|filter| filter.older_than(cursor));
     let ask = move || {
         let Some(cursor) = next.get_untracked().filter(|_| !asking.get_untracked()) else { return };
         asking.set(true);
         spawn_local(async move {
             match checks(older_than(cursor).asked()).await {
-                Ok(Page { items, next: after, .. }) => {
-                    said.try_set(format!("{} older checks.", items.len()));
-                    let checks = StoredValue::new(items);
-                    parts.try_update(|parts| parts.push(Part { place: parts.len(), checks }));
-                    next.try_set(after);
+                Ok(page) => {
+                    said.try_set(format!("{} older checks.", page.items.len()));
+                    parts.append(page);
                 }
                 Err(RpcError(problem)) => toasts.say_problem(&problem),
             }
@@ -108,8 +160,8 @@ fn Older(filter: Filter, parts: RwSignal<Vec<Part>>, next: RwSignal<Option<Strin
         });
     };
     Effect::new(move |_| {
-        // Also anew with each page: the end may still be near.
-        parts.track();
+        // Also anew with each part: the end may still be near.
+        next.track();
         if let Some(foot) = foot.get() {
             near::watch(&foot, ASKED_WITHIN, move |is_near, _| {
                 if is_near {

@@ -6,6 +6,7 @@
 mod filter;
 mod list;
 mod near;
+mod parts;
 mod row;
 
 use common::Page;

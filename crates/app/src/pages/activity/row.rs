@@ -1,7 +1,7 @@
 //! One check of one connection.
 
 use chrono::Datelike;
-use common::{Phases, test_result::TestKind, units};
+use common::{Phase, Phases, test_result::TestKind, units};
 use leptos::prelude::*;
 
 use crate::{
@@ -54,6 +54,11 @@ pub(super) fn Row(check: Check) -> impl IntoView {
 
 fn what(kind: TestKind, phases: &Phases, total_ms: f64, failure: Option<Failure>) -> AnyView {
     match (failure, kind) {
+        // The kind stands below the name already.
+        (Some(failure), _) if failure.message.trim_end_matches('.') == failure.kind.headline() => {
+            let words = format!("Stopped at {}, after {}", phase(failure.phase), units::millis(total_ms));
+            view! { <span class="small muted">{words}</span> }.into_any()
+        }
         (Some(failure), _) => {
             view! { <bdi class="activity__why" title=failure.message>{failure.message.clone()}</bdi> }
                 .into_any()
@@ -71,5 +76,15 @@ fn what(kind: TestKind, phases: &Phases, total_ms: f64, failure: Option<Failure>
         (None, TestKind::Held) => {
             view! { <span class="small muted">"Asked on the session that is kept open"</span> }.into_any()
         }
+    }
+}
+
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Dns => "the name (DNS)",
+        Phase::Tcp => "the network (TCP)",
+        Phase::Tls => "encryption (TLS)",
+        Phase::Auth => "signing in",
+        Phase::Query => "the first query",
     }
 }

@@ -9,7 +9,9 @@ mod row;
 use std::sync::Arc;
 
 use charts::Kind;
-use common::{ConnectionId, Problem, history::ChartData, statements::StatementOrder, units};
+use common::{
+    ConnectionId, Problem, event::EventKind, history::ChartData, statements::StatementOrder, units,
+};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -29,6 +31,7 @@ use crate::{
         Charts, Empty, HistoryChart, IconName, PageRange, Panel, ProblemNotice, RangePicker, Skeleton, Span,
         TimeRange,
     },
+    live::{Soon, use_live},
     rpc::{
         RpcError,
         queries::{Asked, Everywhere, queries, queries_over_time},
@@ -38,6 +41,9 @@ use crate::{
 
 /// How many statements the page shows.
 const MOST: u32 = 100;
+
+/// Many connections are read one after the other.
+const AFTER_A_READING_MS: f64 = 2000.0;
 
 const PATH: &str = "/queries";
 
@@ -58,6 +64,20 @@ impl AllQueriesPage {
         // The chart is the same in every order.
         let of_chart = Memo::new(move |_| Choice { order: StatementOrder::default(), ..choice.get() });
         let over_time = wire::load(move || of_chart.get(), move |choice| queries_over_time(asked(choice)));
+        // A statement that somebody has opened to read would close under his eyes.
+        let again = Soon::new(move || async move {
+            if document().query_selector("#queries details[open]").is_ok_and(|open| open.is_none()) {
+                found.refetch();
+                over_time.refetch();
+            }
+        });
+        use_live().on(move |event| {
+            if matches!(event.kind, EventKind::Health | EventKind::Resync)
+                && choice.with_untracked(|choice| choice.connection.is_none_or(|id| event.is_of(id)))
+            {
+                again.ask(AFTER_A_READING_MS);
+            }
+        });
         let page = PageRange::of_page(Signal::derive(|| PATH.to_owned()), Choice::BESIDE_RANGE);
         view! {
             <Title text="Queries"/>
