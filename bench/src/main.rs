@@ -11,6 +11,7 @@ mod cpu;
 mod numbers;
 mod peer;
 mod probe;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -30,6 +31,14 @@ enum What {
         /// Only the parts whose names contain one of these: select-1, connect, health, open-loop.
         parts: Vec<String>,
     },
+    /// Watching: 1,000 databases every 10 s, and 300 of them dead.
+    Watch {
+        /// Only the parts whose names contain one of these: plain, dead, tls.
+        parts: Vec<String>,
+    },
+    /// The process that `watch` measures.
+    #[command(hide = true)]
+    Dashboard,
     /// Drawing a chart in a browser, beside uPlot.
     Charts {
         /// Where the page's script was built.
@@ -42,6 +51,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let reached = match arguments.what {
         What::Probe { parts } => probe::run(&parts),
+        What::Watch { parts } => watch::run(&parts),
+        What::Dashboard => {
+            watch::dashboard::run();
+            return ExitCode::SUCCESS;
+        }
         What::Charts { folder, chromium } => charts::run(&folder, &chromium),
     };
     // A miss is printed, not failed: what was measured on one machine breaks no build.

@@ -11,6 +11,20 @@ pub(crate) fn at_most(what: &str, value: f64, unit: &str, goal: f64, how: impl D
     verdict(what, format!("{value:.2} {unit}"), value <= goal, format!("at most {goal} {unit}"), how)
 }
 
+/// Prints a number that is not to be reached.
+pub(crate) fn note(what: &str, value: impl Display, how: impl Display) {
+    println!("         {what}: {value}\n         {how}");
+}
+
+/// The value that so much (0 to 1) of the values does not exceed, to a thousandth.
+pub(crate) fn quantile(values: &[f64], ratio: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() as f64 * ratio).ceil() as usize;
+    let value = sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN);
+    (value * 1000.0).round() / 1000.0
+}
+
 fn verdict(what: &str, value: String, reached: bool, goal: String, how: impl Display) -> bool {
     let word = if reached { "reached" } else { "MISSED " };
     println!("{word}  {what}: {value} ({goal})\n         {how}");

@@ -39,7 +39,8 @@ export class Dashboard {
     private readonly folder: string,
   ) {}
 
-  static async start(): Promise<Dashboard> {
+  /** `watching`: it asks by itself; most tests want to be the only ones who do. */
+  static async start({ watching = false } = {}): Promise<Dashboard> {
     const binary = process.env.PG_DASHBOARD_BIN ?? join(ROOT, 'target/debug/pg-dashboard');
     if (!existsSync(binary) || !existsSync(join(ROOT, 'target/site/pkg'))) {
       throw new Error('pg-dashboard and its page are not built: run `cargo xtask build`, or `cargo xtask test e2e`');
@@ -50,7 +51,7 @@ export class Dashboard {
     const program = await Program.start(binary, [], {
       name: 'pg-dashboard',
       cwd: ROOT,
-      env: { ...process.env, ...UNSET, PORT: new URL(url).port, PG_DASHBOARD_DATA: join(folder, 'data') },
+      env: { ...process.env, ...UNSET, WATCH: String(watching), PORT: new URL(url).port, PG_DASHBOARD_DATA: join(folder, 'data') },
       isReady: async () => (await fetch(`${url}/readyz`).catch(() => null))?.ok ?? false,
     });
     return new Dashboard(url, program, folder);

@@ -146,7 +146,13 @@ impl Watch {
             Some(before) => memory.with_statements(before),
             None => memory,
         });
-        let asked = Asked { target: &self.target, version: 1, keep: true, now: true };
+        let asked = Asked {
+            target: &self.target,
+            version: 1,
+            keep: true,
+            now: true,
+            next: std::time::Duration::ZERO,
+        };
         let reading = self.held.health(asked, memory.as_ref(), false).await.expect("it is not left alone");
         assert!(reading.health.error.is_none(), "{:?}", reading.health.error);
         self.memory = reading.memory.clone();

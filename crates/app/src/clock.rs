@@ -106,8 +106,7 @@ pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
     format!("{}T{}{fraction}+00:00", date(at), time(at))
 }
 
-/// `2026-05-04`
-pub(crate) fn date(at: DateTime<Utc>) -> String {
+fn date(at: DateTime<Utc>) -> String {
     format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day())
 }
 

@@ -19,6 +19,8 @@ pub enum Kind {
     Lines(&'static [(&'static str, &'static str)]),
     /// The same, on top of each other.
     Layers(&'static [(&'static str, &'static str)]),
+    /// Whatever series there are, on top of each other, each by its own name; the last one holds all that is not told apart.
+    Statements,
 }
 
 /// In the order of connecting; with the colours that phases have everywhere.
@@ -56,9 +58,14 @@ impl Chart {
             Kind::Phases => phases(data),
             Kind::Lines(metrics) => metrics_of(data, metrics, Shape::Line),
             Kind::Layers(metrics) => metrics_of(data, metrics, Shape::Layer),
+            Kind::Statements => statements(data),
         };
         let unit = sources.first().map_or(Unit::Millis, |source| Unit::parse(&source.series.unit));
-        let counted = if matches!(kind, Kind::Lines(_) | Kind::Layers(_)) { "Readings" } else { "Checks" };
+        let counted = match kind {
+            Kind::Latency | Kind::Phases => "Checks",
+            Kind::Lines(_) | Kind::Layers(_) => "Readings",
+            Kind::Statements => "Calls",
+        };
         assemble(data, &sources, unit, counted)
     }
 }
@@ -112,6 +119,22 @@ fn phases(data: &ChartData) -> Vec<Source<'_>> {
             let series = data.series.iter().find(|series| series.metric == metric)?;
             let key = metric.to_owned();
             Some(Source { series, label: label.to_owned(), key, ink, shape: Shape::Layer, column: P50 })
+        })
+        .collect()
+}
+
+fn statements(data: &ChartData) -> Vec<Source<'_>> {
+    let last = data.series.len().saturating_sub(1);
+    data.series
+        .iter()
+        .enumerate()
+        .map(|(at, series)| Source {
+            series,
+            label: series.name.clone(),
+            key: series.metric.clone(),
+            ink: if at == last { Ink::S8 } else { Ink::of_series(at % 7) },
+            shape: Shape::Layer,
+            column: P50,
         })
         .collect()
 }
@@ -243,6 +266,8 @@ fn count(chart: &mut Chart, sources: &[Source<'_>]) {
     let mut connections: Vec<_> = sources.iter().map(|source| source.series.connection_id).collect();
     connections.sort_unstable();
     connections.dedup();
+    // Calls of different statements are different calls.
+    let apart = chart.counted == "Calls";
     for connection in connections {
         let mut counts = vec![(0, 0); chart.times.len()];
         for source in sources.iter().filter(|source| source.series.connection_id == connection) {
@@ -250,7 +275,12 @@ fn count(chart: &mut Chart, sources: &[Source<'_>]) {
             for row in &source.series.points {
                 let Some(at) = number(row, T).and_then(|t| rows.find(t as i64)) else { continue };
                 let of = |column| number(row, column).unwrap_or(0.0) as u32;
-                counts[at] = (counts[at].0.max(of(COUNT)), counts[at].1.max(of(FAILURES)));
+                let (count, failures) = (of(COUNT), of(FAILURES));
+                counts[at] = if apart {
+                    (counts[at].0 + count, counts[at].1 + failures)
+                } else {
+                    (counts[at].0.max(count), counts[at].1.max(failures))
+                };
             }
         }
         for (at, (count, failures)) in counts.into_iter().enumerate() {

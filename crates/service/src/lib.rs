@@ -13,6 +13,7 @@ pub mod checks;
 mod clock;
 pub mod connections;
 pub mod database;
+pub mod events;
 mod failure;
 pub mod findings;
 pub mod health;
@@ -61,6 +62,7 @@ struct Inner {
     latencies: single_flight::Flights<(targets::TargetKey, u32), common::Latency>,
     readings: single_flight::Flights<(targets::TargetKey, bool, bool), common::Health>,
     rate: rate_limit::RateLimit,
+    events: events::Events,
     jobs: jobs::Jobs,
     loads: load::Loads,
     spool: store::Spool,
@@ -106,6 +108,7 @@ impl Service {
         let spool = store::Spool::open(spool)?;
         let flusher = tokio::spawn(spool.clone().flush_into(store.clone()));
         let guests = probe::Guests::default();
+        let events = events::Events::begin(store.clone());
         Ok(Self(Arc::new(Inner {
             store,
             held: prober.held(guests.clone()),
@@ -115,7 +118,8 @@ impl Service {
             latencies: single_flight::Flights::default(),
             readings: single_flight::Flights::default(),
             rate: rate_limit::RateLimit::new(clock.clone()),
-            jobs: jobs::Jobs::new(clock.clone()),
+            jobs: jobs::Jobs::new(clock.clone(), events.teller()),
+            events,
             loads: load::Loads::default(),
             spool,
             memories: memory::Memories::default(),
@@ -128,14 +132,17 @@ impl Service {
     }
 
     /// Work that no person asks for (but watching, which is `watch`), until `stop` is cancelled: purges connections that
-    /// were deleted more than 30 s ago, and looks after the history (room, rollups, an end). One does not wait for the other. In
-    /// the end it stops what is under way, says goodbye to every monitored database, and hands what waits in the spool to the
-    /// store, if that takes it at once.
+    /// were deleted more than 30 s ago, looks after the history (room, rollups, an end), and drops events that are older than
+    /// they are kept. One does not wait for the other. In the end it stops what is under way, says goodbye to every monitored
+    /// database, and hands what waits in the spool to the store, if that takes it at once.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
         let maintaining = every(history::MAINTAIN_EVERY, || history::maintain(self));
-        let both = Box::pin(async { tokio::join!(purging, maintaining) });
-        stop.run_until_cancelled(both).await;
+        let forgetting = every(events::FORGET_EVERY, || events::forget(self));
+        let all = Box::pin(async { tokio::join!(purging, maintaining, forgetting) });
+        stop.run_until_cancelled(all).await;
+        // Streams would go on for ever, and be waited for.
+        self.0.events.close();
         self.0.jobs.close().await;
         self.0.plan_looks.close().await;
         self.0.held.close_all().await;

@@ -20,8 +20,8 @@ insert into dashboard.watchers (id, expires_at) values ($1, statement_timestamp(
 on conflict (id) do update set expires_at = excluded.expires_at";
 const BURY: &str =
     "delete from dashboard.watchers where expires_at < statement_timestamp() - interval '1 hour'";
-/// Takes what is free, up to a fair share; gives back what is beyond it. The shares together are at least all: nothing
-/// stays free. `0` is nobody.
+/// Takes what is free, up to a fair share; gives back what is beyond it. The shares together are all: nothing stays free.
+/// `0` is nobody.
 const SHARE: &str = "
 with live as (
     select id from dashboard.watchers where expires_at > statement_timestamp()
@@ -32,11 +32,15 @@ standing as (
     left join dashboard.leases lease on lease.connection_id = target.id
     where target.deleted_at is null and not target.paused and not target.let_sleep
 ),
+watchers as (
+    select greatest(count(*), 1) as number, count(*) filter (where id < $1) as before_me from live
+),
 share as (
-    select (count(*) + watchers.number - 1) / watchers.number - count(*) filter (where is_mine) as more
+    select count(*) / number + (case when before_me < count(*) % number then 1 else 0 end)
+        - count(*) filter (where is_mine) as more
     from standing
-    cross join (select greatest(count(*), 1) as number from live) watchers
-    group by watchers.number
+    cross join watchers
+    group by number, before_me
 ),
 given_back as (
     update dashboard.leases

@@ -99,20 +99,31 @@ impl Builder {
         let data = folder.path().join("data");
         write_hba(&data, &format!("{SOCKET_HBA}{}", self.hba), account).unwrap();
         let settings = self.settings(folder.path(), &data, account);
+        let running = self.launch(folder.path(), None, settings, template, account);
+        let watchdog = Watchdog::over(running.pid(), folder.path()).unwrap();
+        let password = template.password.clone();
+        Cluster { builder: self, password, running, folder, _watchdog: watchdog }
+    }
+
+    fn launch(
+        &self,
+        folder: &Path,
+        port: Option<u16>,
+        settings: Vec<(String, String)>,
+        template: &Template,
+        account: &Account,
+    ) -> Running {
         let launch = Launch {
             binaries: &template.binaries,
             account,
-            data: &data,
-            log: &folder.path().join("log"),
-            port: None,
+            data: &folder.join("data"),
+            log: &folder.join("log"),
+            port,
             settings,
             ready_within: Duration::from_secs(30),
             abandoned: &AtomicBool::new(false),
         };
-        let running = launch.start().unwrap_or_else(|error| panic!("{}: {error}", self.version));
-        let watchdog = Watchdog::over(running.pid(), folder.path()).unwrap();
-        let password = template.password.clone();
-        Cluster { builder: self, password, running, folder, _watchdog: watchdog }
+        launch.start().unwrap_or_else(|error| panic!("{}: {error}", self.version))
     }
 
     fn settings(&self, folder: &Path, data: &Path, account: &Account) -> Vec<(String, String)> {
@@ -220,6 +231,21 @@ impl Cluster {
         let quoted = name.replace('"', "\"\"");
         let client = self.client("postgres").await;
         client.batch_execute(&format!("CREATE DATABASE \"{quoted}\"")).await.unwrap();
+    }
+
+    /// Stops the server as an administrator would, ending all sessions, until [`Cluster::resume`]. Blocks.
+    pub fn halt(&self) {
+        self.running.stop(Shutdown::Fast, Duration::from_secs(10));
+    }
+
+    /// Starts the server that was halted, with its data and on its port. Blocks.
+    pub fn resume(&mut self) {
+        let account = Account::for_servers().unwrap_or_else(|error| panic!("{error}"));
+        let template = Template::get(self.builder.version, &account);
+        let settings = self.builder.settings(self.folder.path(), &self.data(), &account);
+        let port = self.port();
+        self.running = self.builder.launch(self.folder.path(), Some(port), settings, &template, &account);
+        self._watchdog = Watchdog::over(self.running.pid(), self.folder.path()).unwrap();
     }
 
     /// Stops the server as an administrator would, ending all sessions; the guard still cleans up.

@@ -7,7 +7,10 @@ use service::{
     Principal, Service,
     watching::{self, Look, Watched},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::Target;
 
@@ -30,6 +33,14 @@ pub(crate) trait Watchable: Clone + Send + Sync + 'static {
     fn missed(&self, target: &Self::Target, turns: u32);
 
     fn release(&self) -> impl Future<Output = ()> + Send;
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep_until(at)
+    }
 }
 
 impl Watchable for Service {
@@ -83,7 +94,7 @@ pub(crate) async fn follow<W: Watchable>(ways: W, tell: mpsc::Sender<Vec<W::Targ
             Err(problem) => tracing::debug!(%problem, "whose targets are whose is not known for now"),
         }
         tokio::select! {
-            () = tokio::time::sleep(watching::RENEW) => {}
+            () = ways.sleep_until(ways.now() + watching::RENEW) => {}
             changed = changes.changed() => if changed.is_err() { return },
             () = tell.closed() => return,
         }

@@ -9,7 +9,7 @@ use tokio::{
     select,
     sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -54,15 +54,15 @@ pub(crate) async fn run<W: Watchable>(
                     schedule.over(id);
                 }
             }
-            () = until(next_at) => {
-                while let Some(due) = schedule.pop(Instant::now()) {
+            () = until(&ways, next_at) => {
+                while let Some(due) = schedule.pop(ways.now()) {
                     match due {
                         Due::Turn(turn) => begin(&ways, &mut looks, &observe, turn),
                         Due::Missed(target, turns) => ways.missed(&target, turns),
                     }
                 }
             }
-            Some(targets) = told.recv() => schedule.set(Instant::now(), targets),
+            Some(targets) = told.recv() => schedule.set(ways.now(), targets),
         }
     }
     drop(following);
@@ -71,9 +71,9 @@ pub(crate) async fn run<W: Watchable>(
     let _ = timeout(RELEASE_LIMIT, ways.release()).await;
 }
 
-async fn until(at: Option<Instant>) {
+async fn until(ways: &impl Watchable, at: Option<Instant>) {
     match at {
-        Some(at) => sleep_until(at).await,
+        Some(at) => ways.sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
@@ -85,7 +85,7 @@ fn begin<W: Watchable>(
     turn: Turn<W::Target>,
 ) {
     let Turn { target, look, at, next } = turn;
-    observe(Started { id: target.id(), look, late: at.elapsed() });
+    observe(Started { id: target.id(), look, late: ways.now().saturating_duration_since(at) });
     let ways = ways.clone();
     looks.spawn(async move {
         // Boxed: what waits is small. Caught: one that panicked must not be under way for ever.
@@ -96,3 +96,6 @@ fn begin<W: Watchable>(
         target.id()
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,17 @@ use crate::{debian, paths, run};
 /// By name; without a name, all there are.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
-        None => web().and_then(|()| measure("probe", &[])).and_then(|()| charts()),
-        Some((name, [])) if name == "web" => web(),
-        Some((name, parts)) if name == "probe" => measure("probe", parts),
-        Some((name, [])) if name == "charts" => charts(),
-        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …] | charts]")),
+        None => ["web", "probe", "watch", "charts"].iter().try_for_each(|name| named(name, &[])),
+        Some((name, parts)) => named(name, parts),
+    }
+}
+
+fn named(name: &str, parts: &[String]) -> Outcome {
+    match (name, parts) {
+        ("web", []) => web(),
+        ("charts", []) => charts(),
+        ("probe" | "watch", parts) => measure(name, parts),
+        _ => Err(Stop::new("usage: cargo xtask bench [web | probe [part …] | watch [part …] | charts]")),
     }
 }
 

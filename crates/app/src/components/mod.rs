@@ -37,7 +37,7 @@ pub use history_chart::{Charts, HistoryChart, Legend, Plot, SmallChart, Zoom};
 pub use icon::{Icon, IconName, Logo};
 pub use notice::{Notice, ProblemNotice};
 pub use panel::Panel;
-pub use phases::PhasesBar;
+pub use phases::{PhasesBar, PhasesStrip, in_words as phases_in_words};
 pub use quantity::{Millis, Unknown};
 pub use ring::Ring;
 pub use skeleton::Skeleton;

@@ -13,7 +13,7 @@ mod row;
 mod test_all;
 mod tiles;
 
-use common::Page;
+use common::{Page, event::EventKind};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -31,6 +31,7 @@ use self::{
 use crate::{
     Ago,
     components::{Icon, IconName, ProblemNotice, Skeleton},
+    live::{Soon, use_live},
     outcome::{OverviewOutcome, use_overview_outcome},
     rpc::{
         RpcError, overview as rpc,
@@ -41,6 +42,8 @@ use crate::{
 
 type Answer<T> = Result<T, RpcError>;
 
+/// While every measurement says what the one before said, percentiles and ages change slowly.
+const RECOUNT_MS: f64 = 5000.0;
 /// How many findings stand beside the list.
 const FINDINGS: u32 = 6;
 
@@ -52,22 +55,26 @@ struct Overview {
     list: wire::Loaded<Answer<Page<Row>>>,
     findings: wire::Loaded<Answer<Page<Finding>>>,
     reloads: RwSignal<u32>,
+    /// The same without the list, which follows by itself.
+    recounts: RwSignal<u32>,
 }
 
 impl Overview {
     fn of_address() -> Self {
         let query = use_query_map();
         let filter = Memo::new(move |_| query.with(Filter::from_query));
-        let reloads = RwSignal::new(0);
+        let (reloads, recounts) = (RwSignal::new(0), RwSignal::new(0));
+        let count = move || reloads.get() + recounts.get();
         Self {
             filter,
             reloads,
-            summary: wire::load(move || reloads.get(), |_| rpc::summary()),
+            recounts,
+            summary: wire::load(count, |_| rpc::summary()),
             list: wire::load(
                 move || (filter.get(), reloads.get()),
                 |(filter, _)| rpc::list_connections(filter.list_query()),
             ),
-            findings: wire::load(move || reloads.get(), |_| rpc::findings(FINDINGS)),
+            findings: wire::load(count, |_| rpc::findings(FINDINGS)),
         }
     }
 
@@ -75,11 +82,31 @@ impl Overview {
     fn reload(self) {
         self.reloads.update(|count| *count += 1);
     }
+
+    /// Keeps the numbers and the findings up to date: at once where something stands otherwise, and else now and then.
+    fn follow(self) {
+        let recount = Soon::new(move || async move {
+            // The list of none has no row that could follow.
+            let is_empty = self
+                .summary
+                .try_get_untracked()
+                .flatten()
+                .is_some_and(|answer| answer.is_ok_and(|summary| summary.connections.total == 0));
+            let again = if is_empty { self.reloads } else { self.recounts };
+            again.try_update(|count| *count += 1);
+        });
+        use_live().on(move |event| match event.kind {
+            EventKind::Job => {}
+            _ if event.is_news() => recount.ask(0.0),
+            _ => recount.ask(RECOUNT_MS),
+        });
+    }
 }
 
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let overview = Overview::of_address();
+    overview.follow();
     // Of a restore or a test of all that was asked for without JavaScript.
     let OverviewOutcome { problem: refused, job } = use_overview_outcome();
     let run = TestRun::new(overview, job);
@@ -112,10 +139,13 @@ fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
             <h1>"Overview"</h1>
             <Transition>
                 {move || Suspend::new(async move {
-                    let checked_at = overview.summary.await.ok().and_then(|summary| summary.checked_at);
-                    checked_at
-                        .map(|at| view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any())
-                        .into_any()
+                    let summary = overview.summary.await.ok();
+                    let down = summary.map_or(0, |summary| summary.connections.down);
+                    let title = if down > 0 { format!("({down} down) Overview") } else { "Overview".to_owned() };
+                    let checked = summary.and_then(|summary| summary.checked_at).map(|at| {
+                        view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any()
+                    });
+                    view! { <Title text=title/> {checked} }.into_any()
                 })}
             </Transition>
             <div class="page__actions">

@@ -3,6 +3,7 @@
 use common::{
     ConnectionId,
     connection::ConnectionName,
+    history::ChartData,
     statements::{ExpensiveStatement, StatementOrder},
 };
 use leptos::prelude::*;
@@ -61,6 +62,14 @@ pub async fn queries(asked: Asked) -> Result<Everywhere, RpcError> {
     let page = service::statements::list(&service, &principal, query).await.map_err(answer)?;
     let names = service::connections::names(&service, &principal).await.map_err(answer)?;
     Ok(shown::everywhere(page, &names))
+}
+
+/// What the most expensive statements of the range cost over time; see [`Asked`], the order apart.
+#[server(name = ChartQueries, prefix = "/rpc", endpoint = "queries_over_time", input = Json, output = Json)]
+pub async fn queries_over_time(asked: Asked) -> Result<ChartData, RpcError> {
+    let (service, principal) = caller()?;
+    let query = shown::query(asked).map_err(super::invalid)?;
+    service::statements::over_time(&service, &principal, query).await.map_err(answer)
 }
 
 /// The names to choose a connection by.

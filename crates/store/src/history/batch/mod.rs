@@ -88,6 +88,7 @@ impl Store {
         {
             return Ok(());
         }
+        self.engine().begin(&transaction).await?;
         let known = Known::of(&transaction, readings).await?;
         let story = Story::of(known, readings);
         checks::insert(&transaction, &story.checks).await?;
