@@ -110,13 +110,35 @@ impl TimeRange {
         }
     }
 
-    /// From when to when, if now it is `now`. A span ends with whatever is the newest when it is read.
-    pub fn bounds(&self, now: DateTime<Utc>) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
+    /// From when to when, if now it is `now`.
+    pub fn bounds(&self, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+        let (from, to) = self.asked(now);
+        (from, to.unwrap_or(now))
+    }
+
+    /// As [`Self::bounds`], but a span has no end: it goes on to whatever is the newest when it is read.
+    pub fn asked(&self, now: DateTime<Utc>) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
         let time = |t| DateTime::from_timestamp_millis(t).unwrap_or(now);
         match self.window {
             Some((from, to)) => (time(from), Some(time(to))),
             None => (now - self.span.length(), None),
         }
+    }
+}
+
+impl TimeRange {
+    /// Within how many milliseconds something new should be seen: what is not a pixel wide can wait. Never, where a range
+    /// has an end.
+    pub fn refresh_ms(&self) -> Option<f64> {
+        if self.window.is_some() {
+            return None;
+        }
+        Some(match self.span {
+            Span::Hour => 0.0,
+            Span::SixHours => 2_000.0,
+            Span::Day => 10_000.0,
+            Span::Week | Span::Month | Span::Quarter => 60_000.0,
+        })
     }
 }
 

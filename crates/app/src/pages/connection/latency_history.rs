@@ -5,13 +5,15 @@ use std::sync::Arc;
 use charts::Kind;
 use common::{
     ConnectionId,
+    event::EventKind,
     history::{ChartData, ChartQuery, LATENCY_METRICS},
 };
 use leptos::prelude::*;
 
 use super::{detail::Detail, frame, tabs::Tab};
 use crate::{
-    components::{Charts, HistoryChart, PageRange, RangePicker},
+    components::{Charts, HistoryChart, PageRange, RangePicker, TimeRange},
+    live::{Soon, use_live},
     pages::{lazy::lazy_page, named_connection::connection_id},
     rpc::{self, RpcError},
     use_now, wire,
@@ -31,12 +33,12 @@ impl LatencyPage {
         // The frame says that there is no such connection.
         let id = Signal::derive(move || id().unwrap_or(ConnectionId(0)));
         let page = PageRange::of_page(Signal::derive(move || Tab::Latency.path(id.get())), &[]);
-        // How many tests this page made: each is a point more.
+        // How many tests this page heard of: each is a point more.
         let tests = RwSignal::new(0_u32);
         let answer = wire::load(
             move || (id.get(), page.range.get(), tests.get()),
             move |(id, range, _)| {
-                let (from, to) = range.bounds(now.get_untracked());
+                let (from, to) = range.asked(now.get_untracked());
                 rpc::history::latency_chart(ChartQuery {
                     connection_ids: vec![id],
                     // Everything but the sum of the phases, which the phases show.
@@ -66,6 +68,21 @@ fn LatencyTab(
     Effect::new(move |_| {
         if detail.test.value().with(Option::is_some) {
             tests.update(|tests| *tests += 1);
+        }
+    });
+    let again = Soon::new(move || async move {
+        tests.try_update(|tests| *tests += 1);
+    });
+    use_live().on(move |event| {
+        let is_new = matches!(
+            event.kind,
+            EventKind::ConnectionTestPassed | EventKind::ConnectionTestFailed | EventKind::Resync
+        );
+        if let Some(delay) = page.range.with_untracked(TimeRange::refresh_ms)
+            && is_new
+            && event.is_of(detail.id)
+        {
+            again.ask(delay);
         }
     });
     let cursor = RwSignal::new(None::<i64>);

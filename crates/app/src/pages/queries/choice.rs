@@ -50,7 +50,7 @@ impl Choice {
         }
         let (from, to) = self.range.bounds(now);
         match (self.range.window, self.range.span) {
-            (Some(_), _) => (Some(rfc3339(from)), to.map(rfc3339)),
+            (Some(_), _) => (Some(rfc3339(from)), Some(rfc3339(to))),
             (None, Span::Day) => (None, None),
             (None, _) => (Some(rfc3339(from)), None),
         }
@@ -59,7 +59,7 @@ impl Choice {
     pub(super) fn range_in_words(&self, now: DateTime<Utc>) -> String {
         if self.range.window.is_some() {
             let (from, to) = self.range.bounds(now);
-            return format!("{} to {}", utc_minute(from), utc_minute(to.unwrap_or(now)));
+            return format!("{} to {}", utc_minute(from), utc_minute(to));
         }
         let last = match self.range.span {
             Span::Hour => "hour",

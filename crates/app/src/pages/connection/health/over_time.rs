@@ -5,13 +5,15 @@ use std::sync::Arc;
 use charts::{Chart, Kind};
 use common::{
     ConnectionId,
+    event::EventKind,
     history::{ChartData, ChartQuery},
 };
 use leptos::prelude::*;
 
 use super::super::{detail::Detail, tabs::Tab};
 use crate::{
-    components::{Charts, PageRange, Panel, RangePicker, SmallChart},
+    components::{Charts, PageRange, Panel, RangePicker, SmallChart, TimeRange},
+    live::{Soon, use_live},
     pages::named_connection::connection_id,
     rpc::{self, RpcError},
     use_now, wire,
@@ -65,7 +67,7 @@ type Answer = Result<ChartData, RpcError>;
 pub(super) struct OverTime {
     page: PageRange,
     answer: wire::Loaded<Answer>,
-    /// How many readings this page took: each is a point more.
+    /// How many readings this page heard of: each is a point more.
     readings: RwSignal<u32>,
 }
 
@@ -78,7 +80,7 @@ impl OverTime {
         let answer = wire::load(
             move || (id.get(), page.range.get(), readings.get()),
             move |(id, range, _)| {
-                let (from, to) = range.bounds(now.get_untracked());
+                let (from, to) = range.asked(now.get_untracked());
                 rpc::history::health_chart(ChartQuery {
                     connection_ids: vec![id],
                     metrics: metrics().map(str::to_owned).collect(),
@@ -108,6 +110,17 @@ pub(super) fn OverTimePanel(detail: Detail, over_time: OverTime) -> impl IntoVie
     Effect::new(move |_| {
         if detail.check.value().with(Option::is_some) {
             readings.update(|readings| *readings += 1);
+        }
+    });
+    let again = Soon::new(move || async move {
+        readings.try_update(|readings| *readings += 1);
+    });
+    use_live().on(move |event| {
+        if let Some(delay) = page.range.with_untracked(TimeRange::refresh_ms)
+            && matches!(event.kind, EventKind::Health | EventKind::Resync)
+            && event.is_of(detail.id)
+        {
+            again.ask(delay);
         }
     });
     let (cursor, zoom) = (RwSignal::new(None::<i64>), page.zoom);
