@@ -50,14 +50,22 @@ pub(super) struct Files {
     /// Of writers before, oldest first.
     older: Vec<Folder>,
     failed_at: Option<Instant>,
+    synced_at: Option<Instant>,
     /// Let go of last, after the locks.
     shared: Arc<Shared>,
 }
 
 impl Files {
     pub(super) fn open(config: SpoolConfig, shared: Arc<Shared>) -> Self {
-        let mut files =
-            Self { config, writer: rand::random(), own: None, older: Vec::new(), failed_at: None, shared };
+        let mut files = Self {
+            config,
+            writer: rand::random(),
+            own: None,
+            older: Vec::new(),
+            failed_at: None,
+            synced_at: None,
+            shared,
+        };
         if let Some(spool) = &files.config.folder {
             match Folder::adopt_all(spool) {
                 Ok(older) => files.older = older,
@@ -81,8 +89,10 @@ impl Files {
             match command {
                 Command::Append(first) => {
                     let mut together = vec![first];
+                    let until = self.synced_at.map(|at| at + self.config.between_syncs);
                     while together.len() < TOGETHER {
-                        match commands.try_recv() {
+                        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                        match commands.recv_timeout(left.unwrap_or_default()) {
                             Ok(Command::Append(entry)) => together.push(entry),
                             Ok(other) => {
                                 next = Some(other);
@@ -146,6 +156,7 @@ impl Files {
         let new = together.iter().map(|entry| entry.payload.as_slice());
         let payloads: Vec<&[u8]> = left.iter().map(Vec::as_slice).chain(new).collect();
         let segment_bytes = self.config.segment_bytes;
+        self.synced_at = Some(Instant::now());
         let written = self.make_folder().and_then(|own| own.append(first, &payloads, segment_bytes));
         if written.is_ok() && !left.is_empty() {
             self.shared.state().all_on_disk();

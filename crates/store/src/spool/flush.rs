@@ -205,16 +205,20 @@ impl<S: Sink> Flusher<S> {
                     }
                     self.wait(wait).await;
                     wait = (wait * 2).min(LAST_WAIT);
-                    // It may have been recorded although nobody said so.
-                    if self
-                        .sink
-                        .recorded_up_to(batch.writer)
-                        .await
-                        .is_ok_and(|mark| mark >= Some(batch.up_to))
-                    {
-                        self.has_come_back();
-                        self.done(batch, false);
-                        left.pop_front();
+                    let is_slow = matches!(error, StoreError::Timeout { .. });
+                    match self.sink.recorded_up_to(batch.writer).await {
+                        // It was recorded, although nobody said so.
+                        Ok(mark) if mark >= Some(batch.up_to) => {
+                            self.has_come_back();
+                            self.done(batch, false);
+                            left.pop_front();
+                        }
+                        // So much at once takes longer than it may.
+                        Ok(_) if is_slow && batch.items.len() > 1 => {
+                            let second = batch.split();
+                            left.insert(1, second);
+                        }
+                        _ => {}
                     }
                 }
             }

@@ -49,12 +49,20 @@ pub struct SpoolConfig {
     pub segment_bytes: u64,
     /// What is held in memory beside that, so that it need not be read back.
     pub memory_bytes: u64,
+    /// Between two syncs at least: what comes in between shares the next one. The first after a while does not wait.
+    pub between_syncs: Duration,
 }
 
 impl SpoolConfig {
     /// With the usual bounds.
     pub fn in_folder(folder: Option<PathBuf>) -> Self {
-        Self { folder, limit_bytes: 1 << 30, segment_bytes: 4 << 20, memory_bytes: 4 << 20 }
+        Self {
+            folder,
+            limit_bytes: 1 << 30,
+            segment_bytes: 4 << 20,
+            memory_bytes: 4 << 20,
+            between_syncs: Duration::from_millis(25),
+        }
     }
 }
 

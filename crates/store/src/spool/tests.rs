@@ -33,6 +33,8 @@ struct Database {
     batches: usize,
     marks: std::collections::HashMap<i64, i64>,
     refused: BTreeSet<u32>,
+    /// More rows than this take too long.
+    most: usize,
 }
 
 impl Played {
@@ -43,6 +45,7 @@ impl Played {
             batches: 0,
             marks: Default::default(),
             refused: BTreeSet::new(),
+            most: usize::MAX,
         })))
     }
 
@@ -69,6 +72,9 @@ impl Sink for Played {
         let mark = database.marks.get(&writer).copied().unwrap_or(0);
         if database.mood == Mood::Away {
             return Err(away());
+        }
+        if batch.len() > database.most {
+            return Err(StoreError::Timeout { limit_s: 10 });
         }
         if up_to > mark {
             database.rows.extend(numbers);
@@ -115,6 +121,7 @@ fn config(folder: &Path) -> SpoolConfig {
     SpoolConfig {
         segment_bytes: 8 << 10,
         memory_bytes: 4 << 10,
+        between_syncs: Duration::ZERO,
         ..SpoolConfig::in_folder(Some(folder.to_owned()))
     }
 }
@@ -233,6 +240,19 @@ async fn one_that_the_database_refuses_does_not_hold_up_the_others() {
     running.drained().await;
     assert_eq!(played.rows(), [1, 2, 3, 4, 6, 7, 8, 9]);
     assert_eq!(running.spool.info().dropped, 1);
+}
+
+#[tokio::test]
+async fn a_database_that_is_too_slow_for_much_at_once_gets_less() {
+    let folder = TempDir::new().unwrap();
+    let played = Played::new(Mood::Away);
+    played.get().most = 3;
+    let running = Running::start(config(folder.path()), &played);
+    running.append(1..=20).await;
+    played.get().mood = Mood::Fine;
+    running.drained().await;
+    assert_eq!(played.rows(), (1..=20).collect::<Vec<_>>());
+    assert_eq!(running.spool.info().dropped, 0);
 }
 
 #[tokio::test]
