@@ -1,7 +1,7 @@
 //! The list itself: parts near the window are drawn, in the place of the others stands a gap of the same height. New checks
 //! appear at the top while somebody looks at the top; further down nothing moves.
 
-use std::cell::Cell;
+use std::{cell::Cell, rc::Rc};
 
 use common::{Page, event::EventKind};
 use leptos::{html, prelude::*, task::spawn_local};
@@ -62,44 +62,44 @@ pub(super) fn List(filter: Filter, page: Page<Check>) -> impl IntoView {
     .into_any()
 }
 
-/// Asks for the newest checks when there was one, and somebody looks at the top.
+/// Asks for the newest checks when there was one, and somebody looks at the top. All of it is for the browser, and so is
+/// made in an effect: on the server a page is not taken down by the thread that made it.
 fn follow(filter: Filter, parts: Parts, top: NodeRef<html::Div>) {
-    // Neither changes what is drawn.
-    let (at_top, missed) =
-        (StoredValue::new_local(Cell::new(true)), StoredValue::new_local(Cell::new(false)));
+    let live = use_live();
     let (connection, ok) = (filter.connection, filter.ok);
-    let renew = Soon::new(move || {
-        let asked = filter.clone().asked();
-        async move {
-            if !at_top.try_with_value(Cell::get).unwrap_or(false) {
-                missed.try_with_value(|missed| missed.set(true));
-                return;
-            }
-            missed.try_with_value(|missed| missed.set(false));
-            // One that is not answered is followed by the next check.
-            if let Ok(page) = checks(asked).await {
-                parts.renew(page);
-            }
-        }
-    });
-    let again = renew.clone();
-    use_live().on(move |event| {
-        let is_one = match event.kind {
-            EventKind::ConnectionTestPassed => ok != Some(false),
-            EventKind::ConnectionTestFailed => ok != Some(true),
-            kind => kind == EventKind::Resync,
-        };
-        if is_one && (connection.is_none_or(|id| event.is_of(id))) {
-            renew.ask(AFTER_A_CHECK_MS);
-        }
-    });
-    let again = StoredValue::new_local(again);
     Effect::new(move |_| {
         let Some(top) = top.get() else { return };
+        let (at_top, missed) = (Rc::new(Cell::new(true)), Rc::new(Cell::new(false)));
+        let renew = {
+            let (filter, at_top, missed) = (filter.clone(), at_top.clone(), missed.clone());
+            Soon::new(move || {
+                let asked = at_top.get().then(|| filter.clone().asked());
+                missed.set(asked.is_none());
+                async move {
+                    // One that is not answered is followed by the next check.
+                    if let Some(asked) = asked
+                        && let Ok(page) = checks(asked).await
+                    {
+                        parts.renew(page);
+                    }
+                }
+            })
+        };
+        let again = renew.clone();
+        live.on(move |event| {
+            let is_one = match event.kind {
+                EventKind::ConnectionTestPassed => ok != Some(false),
+                EventKind::ConnectionTestFailed => ok != Some(true),
+                kind => kind == EventKind::Resync,
+            };
+            if is_one && connection.is_none_or(|id| event.is_of(id)) {
+                renew.ask(AFTER_A_CHECK_MS);
+            }
+        });
         near::watch(&top, TOP_WITHIN, move |is_near, _| {
-            at_top.try_with_value(|at_top| at_top.set(is_near));
-            if is_near && missed.try_with_value(Cell::get).unwrap_or(false) {
-                again.try_with_value(|again| again.ask(0.0));
+            at_top.set(is_near);
+            if is_near && missed.get() {
+                again.ask(0.0);
             }
         });
     });

@@ -7,7 +7,8 @@ use web_sys::{
 };
 
 /// Calls back whenever the element comes within `margin` (CSS, `600px 0px`) of the window or leaves that, with its
-/// height in CSS pixels, and once at the start. It stops with the owner that called it. Only in the browser.
+/// height in CSS pixels, and once at the start. It stops with the owner that called it. Call it in effects only:
+/// what it keeps belongs to one thread, and the server's pages do not.
 pub(super) fn watch(element: &Element, margin: &str, mut changed: impl FnMut(bool, f64) + 'static) {
     let callback = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
         // Of several crossings since the last call the newest counts.
