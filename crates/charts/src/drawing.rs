@@ -23,6 +23,8 @@ const SPACE_FOR_A_TIME: f64 = 72.0;
 /// More than these nobody needs, however wide the place is.
 const MOST_TIMES: f64 = 9.0;
 const SPACE_FOR_A_VALUE: f64 = 44.0;
+/// A time that stands so near to the left end would touch the zone's name.
+const NEAR_THE_ZONE: f64 = 14.0;
 const LABEL_SIZE: f64 = 11.0;
 const FAIL_RADIUS: f64 = 6.0;
 /// Failures nearer than this get one sign.
@@ -141,6 +143,10 @@ impl<'a> Drawing<'a> {
         let below = frame.bottom() + frame.px(8.0);
         for (at, (t, words)) in ticks.into_iter().enumerate() {
             let x = self.x(t).round() as i32;
+            // The name of the zone stands there.
+            if x - frame.left < frame.px(NEAR_THE_ZONE) && self.chart.across == crate::Across::Time {
+                continue;
+            }
             // A word at the very end would stand out of the drawing.
             let anchor = if f64::from(frame.right() - x) < 0.03 * f64::from(frame.width) {
                 HPos::Right
