@@ -18,6 +18,7 @@ async function read(dashboard: Dashboard, ...ids: number[]): Promise<void> {
 
 test('statements of all connections stand in one list, and each choice has an address', async ({ page, open, dashboard, postgres, working, javaScriptEnabled }) => {
   const ids = [await dashboard.add(working), await dashboard.add({ ...working, name: 'orders too' })];
+  await read(dashboard, ...ids);
   await postgres.run(working.database_name, WORK);
   await read(dashboard, ...ids);
   await open('/');
@@ -32,7 +33,8 @@ test('statements of all connections stand in one list, and each choice has an ad
   await expect(page).toHaveURL(/order_by=calls/);
   await expect(table(page).getByRole('columnheader', { name: /^Calls/ })).toHaveAttribute('aria-sort', 'descending');
   await page.getByRole('group', { name: 'Range' }).getByRole('link', { name: '90 d' }).click();
-  await expect(page).toHaveURL(/order_by=calls&range=90d/);
+  await expect(page).toHaveURL(/range=90d/);
+  await expect(page).toHaveURL(/order_by=calls/);
   await expect(page.getByText('the last 90 days')).toBeVisible();
 
   await page.getByRole('combobox', { name: 'Connection' }).selectOption('orders too');
@@ -56,6 +58,7 @@ test('any range can be asked for, and one that is backwards is refused by name',
   const custom = page.locator('details').filter({ has: page.getByLabel('From') });
   await custom.locator('summary').click();
   await custom.getByLabel('From').fill('2020-05-04T14:00');
+  await custom.getByLabel('To').fill('2030-05-04T14:00');
   await custom.getByRole('button', { name: 'Show' }).click();
   await expect(page).toHaveURL(/from=2020-05-04T14(:|%3A)00/);
   await expect(table(page)).toContainText(SHOWN);
@@ -63,7 +66,7 @@ test('any range can be asked for, and one that is backwards is refused by name',
   await open('/queries?from=2020-05-04T14:00&to=2020-05-04T13:00');
   await expect(page.getByRole('alert')).toContainText('from: Must be before `to`.');
   await open('/queries?from=yesterday');
-  await expect(page.getByRole('alert')).toContainText('from: Not a time.');
+  await expect(page.getByText('That is no time')).toBeVisible();
   await page.getByRole('link', { name: 'To the last 24 hours of all' }).click();
   await expect(table(page)).toContainText(SHOWN);
 });
