@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use crate::{Store, StoreError, open::commit, session};
 
 /// Any number that nobody else uses: "pgwatch" in ASCII. For one transaction, which a pooler keeps together.
-const LOCK: i64 = 0x7067_7761_7463_68;
+const LOCK: i64 = 0x0070_6777_6174_6368;
 
 /// One after another, so that nobody takes a watcher for gone whose row they do not see yet. A beat that a crash of the
 /// database forgets is soon followed by another: nobody needs to wait for the disk.

@@ -70,7 +70,7 @@ impl Files {
             match Folder::adopt_all(spool) {
                 Ok(older) => files.older = older,
                 Err(error) => {
-                    tracing::error!(%error, "measurements that wait for the database cannot be read")
+                    tracing::error!(%error, "measurements that wait for the database cannot be read");
                 }
             }
             for folder in &files.older {
