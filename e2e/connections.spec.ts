@@ -163,7 +163,7 @@ test('hostile text is shown as text', async ({ page, open, dashboard, refused })
   const id = await dashboard.add({ ...refused, name });
   await open(`/connections/${id}`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(name);
-  await expect(page).toHaveTitle(`${name} · pg-dashboard`);
+  await expect(page).toHaveTitle(`(down) ${name} · pg-dashboard`);
   await expect(page.locator('img')).toHaveCount(0);
   for (const path of ['/', `/connections/${id}/edit`, `/connections/${id}/delete`]) {
     await open(path);

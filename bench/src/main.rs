@@ -6,13 +6,15 @@
 // It prints for a living, and a benchmark that cannot go on stops.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+mod charts;
 mod cpu;
+mod history;
 mod numbers;
 mod peer;
 mod probe;
 mod watch;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +27,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// The dashboard's own history: ingest, size, charts over 90 days, TimescaleDB beside the native engine.
+    History {
+        /// Only the parts whose names contain one of these: ingest, chart, api, timescale.
+        parts: Vec<String>,
+    },
     /// Asking monitored databases: `select 1`, connecting, the health check, the open-loop load test.
     Probe {
         /// Only the parts whose names contain one of these: select-1, connect, health, open-loop.
@@ -38,17 +45,25 @@ enum What {
     /// The process that `watch` measures.
     #[command(hide = true)]
     Dashboard,
+    /// Drawing a chart in a browser, beside uPlot.
+    Charts {
+        /// Where the page's script was built.
+        folder: PathBuf,
+        chromium: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let reached = match arguments.what {
+        What::History { parts } => history::run(&parts),
         What::Probe { parts } => probe::run(&parts),
         What::Watch { parts } => watch::run(&parts),
         What::Dashboard => {
             watch::dashboard::run();
             return ExitCode::SUCCESS;
         }
+        What::Charts { folder, chromium } => charts::run(&folder, &chromium),
     };
     // A miss is printed, not failed: what was measured on one machine breaks no build.
     println!("\n{}", if reached { "every number was reached" } else { "not every number was reached" });

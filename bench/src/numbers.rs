@@ -7,6 +7,10 @@ pub(crate) fn at_least(what: &str, ratio: f64, goal: f64, how: impl Display) -> 
     verdict(what, format!("{ratio:.2} ×"), ratio >= goal, format!("at least {goal:.2} ×"), how)
 }
 
+pub(crate) fn at_least_so_many(what: &str, value: f64, unit: &str, goal: f64, how: impl Display) -> bool {
+    verdict(what, format!("{value:.0} {unit}"), value >= goal, format!("at least {goal} {unit}"), how)
+}
+
 pub(crate) fn at_most(what: &str, value: f64, unit: &str, goal: f64, how: impl Display) -> bool {
     verdict(what, format!("{value:.2} {unit}"), value <= goal, format!("at most {goal} {unit}"), how)
 }
@@ -29,6 +33,13 @@ fn verdict(what: &str, value: String, reached: bool, goal: String, how: impl Dis
     let word = if reached { "reached" } else { "MISSED " };
     println!("{word}  {what}: {value} ({goal})\n         {how}");
     reached
+}
+
+/// The value that 95 of 100 do not exceed.
+pub(crate) fn p95(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() * 95).div_ceil(100).saturating_sub(1);
+    values.get(rank).copied().unwrap_or(f64::NAN)
 }
 
 /// The middle of several rounds: one that something else disturbed does not count.

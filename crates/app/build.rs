@@ -4,7 +4,7 @@
 use std::{env, fmt::Write as _, fs, path::Path, process};
 
 /// Variant and file name in `node_modules/lucide-static/icons`.
-const ICONS: [(&str, &str); 38] = [
+const ICONS: [(&str, &str); 41] = [
     ("Activity", "activity"),
     ("ArrowLeft", "arrow-left"),
     ("ArrowRight", "arrow-right"),
@@ -19,11 +19,13 @@ const ICONS: [(&str, &str); 38] = [
     ("Copy", "copy"),
     ("Database", "database"),
     ("Delete", "trash-2"),
+    ("Download", "download"),
     ("Filter", "list-filter"),
     ("Gauge", "gauge"),
     ("HardDrive", "hard-drive"),
     ("HeartPulse", "heart-pulse"),
     ("History", "history"),
+    ("Image", "image"),
     ("Info", "info"),
     ("Key", "key-round"),
     ("Lock", "lock"),
@@ -43,6 +45,7 @@ const ICONS: [(&str, &str); 38] = [
     ("Theme", "contrast"),
     ("Undo", "undo-2"),
     ("User", "user"),
+    ("ZoomOut", "zoom-out"),
 ];
 
 fn main() {

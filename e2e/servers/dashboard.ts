@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { freePort, Program } from './program';
 
 const ROOT = join(__dirname, '../..');
+const BINARY = process.env.PG_DASHBOARD_BIN ?? join(ROOT, 'target/debug/pg-dashboard');
 
 /** A connection as the REST API takes it. */
 export type NewConnection = {
@@ -18,6 +19,8 @@ export type NewConnection = {
   ssl_mode?: string;
   /** Whether statements that are not the dashboard's own may be planned and run. */
   allow_statements?: boolean;
+  /** Whether it is tested at once; it is unless this says no. */
+  test?: boolean;
 };
 
 /** What settings of the person or machine must not leak into the tests: an empty variable counts as not set. */
@@ -35,26 +38,36 @@ export class Dashboard {
   private constructor(
     /** http://127.0.0.1:port */
     readonly url: string,
-    private readonly program: Program,
+    private program: Program,
     private readonly folder: string,
+    private readonly watching: boolean,
   ) {}
 
   /** `watching`: it asks by itself; most tests want to be the only ones who do. */
   static async start({ watching = false } = {}): Promise<Dashboard> {
-    const binary = process.env.PG_DASHBOARD_BIN ?? join(ROOT, 'target/debug/pg-dashboard');
-    if (!existsSync(binary) || !existsSync(join(ROOT, 'target/site/pkg'))) {
+    if (!existsSync(BINARY) || !existsSync(join(ROOT, 'target/site/pkg'))) {
       throw new Error('pg-dashboard and its page are not built: run `cargo xtask build`, or `cargo xtask test e2e`');
     }
     const folder = mkdtempSync(join(tmpdir(), 'pgd-'));
     chmodSync(folder, 0o755);
     const url = `http://127.0.0.1:${await freePort()}`;
-    const program = await Program.start(binary, [], {
+    return new Dashboard(url, await Dashboard.run(url, folder, watching), folder, watching);
+  }
+
+  private static run(url: string, folder: string, watching: boolean): Promise<Program> {
+    return Program.start(BINARY, [], {
       name: 'pg-dashboard',
       cwd: ROOT,
       env: { ...process.env, ...UNSET, WATCH: String(watching), PORT: new URL(url).port, PG_DASHBOARD_DATA: join(folder, 'data') },
       isReady: async () => (await fetch(`${url}/readyz`).catch(() => null))?.ok ?? false,
     });
-    return new Dashboard(url, program, folder);
+  }
+
+  /** Stops it, waits for `meanwhile`, and starts it again at the same address with the same data. */
+  async restart(meanwhile: () => Promise<void>): Promise<void> {
+    await this.program.stop();
+    await meanwhile();
+    this.program = await Dashboard.run(this.url, this.folder, this.watching);
   }
 
   async stop(): Promise<void> {
@@ -70,6 +83,11 @@ export class Dashboard {
   async add(connection: NewConnection): Promise<number> {
     const answer = await this.ask('POST', '/api/db/connections', connection);
     return (answer as { connection: { id: number } }).connection.id;
+  }
+
+  /** Tests a connection now, as anybody else might. */
+  async test(id: number): Promise<void> {
+    await this.ask('POST', `/api/test/connection/${id}`);
   }
 
   /** Changes a connection's name, as somebody else would meanwhile. */

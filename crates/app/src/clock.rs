@@ -38,9 +38,9 @@ pub(crate) fn provide_clock() {
 }
 
 /// The time by the server's clock; changes every second once the page is awake.
-pub fn use_now() -> Signal<DateTime<Utc>> {
+pub fn use_now() -> ReadSignal<DateTime<Utc>> {
     let Clock(now) = expect_context();
-    now.into()
+    now
 }
 
 #[cfg(feature = "ssr")]
@@ -106,8 +106,7 @@ pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
     format!("{}T{}{fraction}+00:00", date(at), time(at))
 }
 
-/// `2026-05-04`
-pub(crate) fn date(at: DateTime<Utc>) -> String {
+fn date(at: DateTime<Utc>) -> String {
     format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day())
 }
 

@@ -16,6 +16,7 @@
 
 mod clock;
 pub mod components;
+pub mod live;
 mod outcome;
 pub mod pages;
 mod raw_text;

@@ -12,8 +12,10 @@ use leptos_router::{
 use crate::{
     clock::provide_clock,
     components::{Icon, IconName, Logo, ToastRegion, Toasts},
+    live::{LiveStatus, provide_live},
     pages::{
-        connection::{ChangesPage, ConnectionPage, HealthPage, LoadPage, QueriesPage},
+        activity::ActivityPage,
+        connection::{ChangesPage, ConnectionPage, HealthPage, LatencyPage, LoadPage, QueriesPage},
         connection_form::{EditConnectionPage, NewConnectionPage},
         delete::DeletePage,
         not_found::NotFoundPage,
@@ -30,6 +32,7 @@ use crate::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_clock();
+    provide_live();
     Toasts::provide();
     view! {
         <Title formatter=document_title/>
@@ -43,6 +46,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections/new") view={Lazy::<NewConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id") view={Lazy::<ConnectionPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/connections/:id/latency") view={Lazy::<LatencyPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/health") view={Lazy::<HealthPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/queries") view={Lazy::<QueriesPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/load") view={Lazy::<LoadPage>::new()} ssr=SsrMode::Async/>
@@ -50,6 +54,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connections/:id/edit") view={Lazy::<EditConnectionPage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/connections/:id/delete") view={Lazy::<DeletePage>::new()} ssr=SsrMode::Async/>
                     <Route path=path!("/queries") view={Lazy::<AllQueriesPage>::new()} ssr=SsrMode::Async/>
+                    <Route path=path!("/activity") view={Lazy::<ActivityPage>::new()} ssr=SsrMode::Async/>
                 </FlatRoutes>
             </Main>
         </Router>
@@ -88,6 +93,7 @@ fn Rail() -> impl IntoView {
             <ul class="rail__list">
                 {item("/", "Overview", IconName::Overview)}
                 {item("/queries", "Queries", IconName::Queries)}
+                {item("/activity", "Activity", IconName::Activity)}
             </ul>
             <ul class="rail__list rail__list--end">
                 <li>
@@ -110,6 +116,7 @@ fn TopBar() -> impl IntoView {
                 <span>"pg-dashboard"</span>
             </a>
             <div class="top__end">
+                <LiveStatus/>
                 <a class="btn btn--quiet only-s" href="/docs" rel="external">"API"</a>
                 <ThemeSwitch/>
             </div>

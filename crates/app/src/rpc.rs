@@ -3,7 +3,9 @@
 //! They are public endpoints under `/rpc`, always POST with JSON; `server` checks `Host` and `Origin` before them. During
 //! server rendering they run in the same process.
 
+pub mod activity;
 pub mod changes;
+pub mod history;
 pub mod load;
 pub mod overview;
 pub mod queries;

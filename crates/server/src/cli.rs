@@ -19,9 +19,19 @@ pub enum Command {
     Serve,
     /// Bring the dashboard's own database to this release, and stop.
     Migrate,
+    /// What was measured, in the dashboard's own database.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Keys that passwords of connections are encrypted with.
     #[command(subcommand)]
     Keys(KeysCommand),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum HistoryCommand {
+    /// Move the history to TimescaleDB, where the server has it now and had not at the first start. No dashboard may be running;
+    /// interrupted, it goes on when it is called again.
+    Convert,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
@@ -45,6 +55,10 @@ mod tests {
     fn no_command_serves() {
         assert_eq!(Cli::parse_from(["pg-dashboard"]).command, None);
         assert_eq!(Cli::parse_from(["pg-dashboard", "serve"]).command, Some(Command::Serve));
+        assert_eq!(
+            Cli::parse_from(["pg-dashboard", "history", "convert"]).command,
+            Some(Command::History(HistoryCommand::Convert))
+        );
         assert_eq!(
             Cli::parse_from(["pg-dashboard", "keys", "generate"]).command,
             Some(Command::Keys(KeysCommand::Generate))

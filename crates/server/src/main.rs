@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use clap::Parser;
 use secrecy::ExposeSecret;
 use server::{
-    cli::{Cli, Command, KeysCommand},
+    cli::{Cli, Command, HistoryCommand, KeysCommand},
     start::{self, StartError},
 };
 use service::KeyRing;
@@ -14,6 +14,9 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => start::configured().and_then(|config| start::run(start::serve(config))),
         Command::Migrate => start::configured().and_then(|config| start::run(start::migrate(config))),
+        Command::History(HistoryCommand::Convert) => {
+            start::configured().and_then(|config| start::run(start::convert_history(config)))
+        }
         Command::Keys(KeysCommand::Generate) => print_key(),
     };
     match outcome {

@@ -17,7 +17,7 @@ use std::{
 
 use common::database::MigrationInfo;
 use pgserver::PgServerError;
-use service::{Service, SpoolConfig, StoreError};
+use service::{ConversionProgress, Service, SpoolConfig, StoreError};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -146,6 +146,35 @@ pub async fn migrate(config: Config) -> Result<(), StartError> {
     };
     database.stop().await;
     migrated
+}
+
+/// `pg-dashboard history convert`.
+pub async fn convert_history(config: Config) -> Result<(), StartError> {
+    let stop = shutdown::on_signal().map_err(StartError::System)?;
+    let Some((database, store)) = OwnDatabase::start(&config, &stop).await? else { return Ok(()) };
+    let converting = service::convert_history(&store, |progress| say(&words(progress)));
+    let converted = match stop.run_until_cancelled(Box::pin(converting)).await {
+        None => {
+            say("Interrupted. What was moved is moved; run the command again for the rest.");
+            Ok(())
+        }
+        Some(outcome) => outcome.map_err(|error| database.explain(error)),
+    };
+    database.stop().await;
+    converted
+}
+
+fn words(progress: ConversionProgress) -> String {
+    match progress {
+        ConversionProgress::Already => {
+            "The history is in TimescaleDB, and there is nothing to move.".to_owned()
+        }
+        ConversionProgress::Moved { rows, left } => {
+            format!("Moved {rows} rows; parts still to be moved: {left}.")
+        }
+        ConversionProgress::RollingUp => "All rows are moved. Rolling them up …".to_owned(),
+        ConversionProgress::Done => "The history is in TimescaleDB.".to_owned(),
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,7 +18,7 @@ use common::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Clock, Permission, Principal, Service};
+use crate::{Clock, Permission, Principal, Service, events::Teller};
 
 /// How long a job that is over can be read.
 const KEPT: TimeDelta = TimeDelta::hours(1);
@@ -41,6 +41,9 @@ pub(crate) fn no_such_job() -> Problem {
     Problem::not_found("There is no such job.").with_hint("Jobs can be read for an hour after their end.")
 }
 
+/// Between two times that its progress is told: a test of 5,000 connections makes as many steps.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
 /// All jobs, by id. Ids are UUIDs of version 7: not to be guessed, and in the order of their start.
 #[derive(Clone)]
 pub(crate) struct Jobs {
@@ -48,10 +51,12 @@ pub(crate) struct Jobs {
     entries: Arc<Mutex<BTreeMap<String, Entry>>>,
     /// Cancelled when the dashboard stops: what starts now has stopped already.
     closing: CancellationToken,
+    teller: Teller,
 }
 
 struct Entry {
     job: Job,
+    told_at: Instant,
     cancel: CancellationToken,
     /// Cancelled when the job is over.
     over: CancellationToken,
@@ -102,8 +107,8 @@ impl Progress {
 }
 
 impl Jobs {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, entries: Arc::default(), closing: CancellationToken::new() }
+    pub(crate) fn new(clock: Clock, teller: Teller) -> Self {
+        Self { clock, entries: Arc::default(), closing: CancellationToken::new(), teller }
     }
 
     /// Starts `work`, or answers the job of the same kind about the same connection that is under way: the same work
@@ -134,7 +139,9 @@ impl Jobs {
                 error: None,
             };
             let (cancel, over) = (cancel.clone(), CancellationToken::new());
-            entries.insert(job.id.clone(), Entry { job: job.clone(), cancel, over });
+            let told_at = Instant::now();
+            entries.insert(job.id.clone(), Entry { job: job.clone(), told_at, cancel, over });
+            self.teller.tell_job(&job, now);
             job
         };
         let work = work(Progress { jobs: self.clone(), id: job.id.clone() }, cancel);
@@ -192,6 +199,10 @@ impl Jobs {
         let mut entries = self.entries();
         if let Some(entry) = entries.get_mut(id) {
             change(&mut entry.job);
+            if entry.job.state.is_over() || entry.told_at.elapsed() >= TELL_EVERY {
+                entry.told_at = Instant::now();
+                self.teller.tell_job(&entry.job, self.clock.now());
+            }
         }
     }
 }
@@ -286,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_reports_and_keeps_its_result() {
-        let jobs = Jobs::new(Clock::system());
+        let jobs = Jobs::new(Clock::system(), Teller::default());
         let job = jobs.start(TEST_ALL, |progress, _| {
             progress.report(1, 2, "1 of 2".to_owned());
             done()
@@ -299,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_start_joins_the_one_under_way_and_cancel_ends_it() {
-        let jobs = Jobs::new(Clock::system());
+        let jobs = Jobs::new(Clock::system(), Teller::default());
         let first = jobs.start(TEST_ALL, until_cancelled);
         let second = jobs.start(TEST_ALL, |_, _| pending());
         assert_eq!(first.id, second.id);
@@ -315,7 +326,7 @@ mod tests {
 
     #[tokio::test]
     async fn closing_ends_what_runs_and_what_comes_later() {
-        let jobs = Jobs::new(Clock::system());
+        let jobs = Jobs::new(Clock::system(), Teller::default());
         let running = jobs.start(TEST_ALL, until_cancelled);
         jobs.close().await;
         assert_eq!(jobs.get(&running.id).unwrap().state, JobState::Cancelled);
@@ -325,7 +336,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_results_make_room_for_new_ones() {
-        let jobs = Jobs::new(Clock::system());
+        let jobs = Jobs::new(Clock::system(), Teller::default());
         let first = jobs.start(TEST_ALL, |_, _| done());
         ended(&jobs, &first.id).await;
         for _ in 0..=MOST_KEPT {
@@ -337,7 +348,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_failed_job() {
-        let jobs = Jobs::new(Clock::system());
+        let jobs = Jobs::new(Clock::system(), Teller::default());
         let job = jobs.start(TEST_ALL, |_, _| async { panic!("on purpose") });
         assert_eq!(ended(&jobs, &job.id).await.state, JobState::Failed);
     }

@@ -13,6 +13,7 @@ pub mod checks;
 mod clock;
 pub mod connections;
 pub mod database;
+pub mod events;
 mod failure;
 pub mod findings;
 pub mod health;
@@ -40,8 +41,8 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 pub use clock::Clock;
 pub use principal::{Permission, Principal};
 pub use store::{
-    BadChunkInterval, ChunkInterval, KeyError, KeyRing, SpoolConfig, StoreConfig, StoreError,
-    check_url as check_database_url,
+    BadChunkInterval, ChunkInterval, ConversionProgress, KeyError, KeyRing, SpoolConfig, StoreConfig,
+    StoreError, check_url as check_database_url,
 };
 
 /// How long the end waits for the store to take what waits in the spool; the next start brings the rest.
@@ -61,6 +62,7 @@ struct Inner {
     latencies: single_flight::Flights<(targets::TargetKey, u32), common::Latency>,
     readings: single_flight::Flights<(targets::TargetKey, bool, bool), common::Health>,
     rate: rate_limit::RateLimit,
+    events: events::Events,
     jobs: jobs::Jobs,
     loads: load::Loads,
     spool: store::Spool,
@@ -106,6 +108,7 @@ impl Service {
         let spool = store::Spool::open(spool)?;
         let flusher = tokio::spawn(spool.clone().flush_into(store.clone()));
         let guests = probe::Guests::default();
+        let events = events::Events::begin(store.clone());
         Ok(Self(Arc::new(Inner {
             store,
             held: prober.held(guests.clone()),
@@ -115,7 +118,8 @@ impl Service {
             latencies: single_flight::Flights::default(),
             readings: single_flight::Flights::default(),
             rate: rate_limit::RateLimit::new(clock.clone()),
-            jobs: jobs::Jobs::new(clock.clone()),
+            jobs: jobs::Jobs::new(clock.clone(), events.teller()),
+            events,
             loads: load::Loads::default(),
             spool,
             memories: memory::Memories::default(),
@@ -128,14 +132,17 @@ impl Service {
     }
 
     /// Work that no person asks for (but watching, which is `watch`), until `stop` is cancelled: purges connections that
-    /// were deleted more than 30 s ago, and looks after the history (room, rollups, an end). One does not wait for the other. In
-    /// the end it stops what is under way, says goodbye to every monitored database, and hands what waits in the spool to the
-    /// store, if that takes it at once.
+    /// were deleted more than 30 s ago, looks after the history (room, rollups, an end), and drops events that are older than
+    /// they are kept. One does not wait for the other. In the end it stops what is under way, says goodbye to every monitored
+    /// database, and hands what waits in the spool to the store, if that takes it at once.
     pub async fn run_background(&self, stop: CancellationToken) {
         let purging = every(connections::PURGE_EVERY, || connections::purge(self));
         let maintaining = every(history::MAINTAIN_EVERY, || history::maintain(self));
-        let both = Box::pin(async { tokio::join!(purging, maintaining) });
-        stop.run_until_cancelled(both).await;
+        let forgetting = every(events::FORGET_EVERY, || events::forget(self));
+        let all = Box::pin(async { tokio::join!(purging, maintaining, forgetting) });
+        stop.run_until_cancelled(all).await;
+        // Streams would go on for ever, and be waited for.
+        self.0.events.close();
         self.0.jobs.close().await;
         self.0.plan_looks.close().await;
         self.0.held.close_all().await;
@@ -164,4 +171,13 @@ async fn every<F: Future<Output = ()>>(period: Duration, work: impl Fn() -> F) {
 /// Brings the database to this release's migrations without starting anything else: `pg-dashboard migrate`.
 pub async fn migrate(config: &StoreConfig) -> Result<MigrationInfo, StoreError> {
     store::migrate(config).await
+}
+
+/// Moves the dashboard's history from native partitions to TimescaleDB: `pg-dashboard history convert`. `said` hears how far
+/// it is. Interrupted, it goes on when it is called again.
+pub async fn convert_history(
+    config: &StoreConfig,
+    said: impl FnMut(ConversionProgress),
+) -> Result<(), StoreError> {
+    store::convert_history(config, Clock::system().now(), said).await
 }

@@ -2,9 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::Datelike;
+use chrono::{Datelike, TimeDelta};
 use common::{
-    ConnectionId, FieldError, Problem, ProblemCode, list,
+    ConnectionId, FieldError, Problem, ProblemCode,
+    history::ChartData,
+    list,
     statements::{StatementKey, StatementPlan, StatementsPage, StatementsQuery},
 };
 use probe::PlanError;
@@ -35,6 +37,27 @@ pub async fn list(
         return Err(Problem::field("connection_id", "unknown", format!("There is no connection {gone}.")));
     }
     Ok(page)
+}
+
+/// How many statements are told apart over time.
+const TOLD_APART: u32 = 5;
+
+/// The milliseconds that are spent in statements each second of the range: in the most expensive ones, and in all others
+/// together. The order and the limit of the query do not matter.
+pub async fn over_time(
+    service: &Service,
+    who: &Principal,
+    query: StatementsQuery,
+) -> Result<ChartData, Problem> {
+    who.require(Permission::Read)?;
+    let errors = faults(&query);
+    if !errors.is_empty() {
+        return Err(Problem::validation(errors));
+    }
+    let to = query.to.unwrap_or_else(|| service.0.clock.now());
+    let from = query.from.unwrap_or(to - TimeDelta::hours(24));
+    let times = service.store().statement_times(&query.connection_ids, from, to, TOLD_APART).await;
+    times.map_err(failure::from_store)
 }
 
 /// What is wrong with a question, by name.

@@ -23,7 +23,7 @@ impl Store {
         let row = row.ok_or(StoreError::Unreadable { what: "description of itself" })?;
         let history = HistoryInfo {
             engine: engine.as_str().to_owned(),
-            timescaledb_version: None,
+            timescaledb_version: extent.timescaledb_version,
             chunk_interval: self.chunk_interval().to_string(),
             retention_days: self.retention_days(),
             rows: extent.rows,
@@ -35,7 +35,9 @@ impl Store {
             unavailable.insert(field.to_owned(), Reason::new(reason));
         };
         missing("spool", Reason::NOT_COLLECTED);
-        missing("history.timescaledb_version", "TimescaleDB is not used.");
+        if history.timescaledb_version.is_none() {
+            missing("history.timescaledb_version", "TimescaleDB is not used.");
+        }
         if history.oldest.is_none() {
             missing("history.oldest", Reason::NOT_COLLECTED);
         }

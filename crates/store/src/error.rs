@@ -113,6 +113,13 @@ pub enum StoreError {
          there is none, look for a session that holds an advisory lock in pg_locks"
     )]
     MigrationLock { limit_s: u64 },
+    #[error("history cannot be moved to TimescaleDB: {reason}")]
+    NoTimescaledb { reason: String },
+    #[error(
+        "a dashboard is running on this database. Stop it (all of them, where there are several), convert the history, and start \
+         it again: it may run as soon as the conversion says that the first part was moved"
+    )]
+    DashboardRuns,
     #[error("the dashboard's own database could not be migrated: {0}")]
     Migration(#[from] refinery::Error),
     #[error(

@@ -30,6 +30,7 @@ pub use events::{EventBounds, EventPage, Wakeups};
 pub use history::{
     changes::ChangeFilter,
     charts::{ChartRange, ChartSource},
+    engine::{Progress as ConversionProgress, convert_history},
     maintenance::Maintenance,
     measurement::{Measured, MeasuredHealth, Measurement},
     plans::{StatementShape, WholeStatement},

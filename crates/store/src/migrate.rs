@@ -86,7 +86,8 @@ fn latest() -> i32 {
         .unwrap_or(0)
 }
 
-async fn lock(client: &Client) -> Result<(), StoreError> {
+/// The session is the only one that migrates, until it ends.
+pub(crate) async fn lock(client: &Client) -> Result<(), StoreError> {
     let attempt = session::row(client, TRY_LOCK, &[(&LOCK, Type::INT8)]).await?;
     if attempt.is_some_and(|row| row.get(0)) {
         return Ok(());

@@ -18,13 +18,6 @@ const LEAST: f64 = 6.0;
 /// of this way, are absent from the bar; the legend shows those with a dash.
 #[component]
 pub fn PhasesBar(phases: Phases) -> impl IntoView {
-    let bars = layout(&phases)
-        .into_iter()
-        .map(|(phase, x, width)| {
-            view! { <rect class=class(phase) x=units::fixed(x, 1) y="0" width=units::fixed(width, 1) height=HEIGHT></rect> }
-                .into_any()
-        })
-        .collect_view();
     let legend = Phase::ALL
         .into_iter()
         .map(|phase| {
@@ -44,17 +37,26 @@ pub fn PhasesBar(phases: Phases) -> impl IntoView {
         .collect_view();
     view! {
         <div class="phases">
-            <svg
-                class="phases__bar"
-                viewBox=VIEW_BOX
-                preserveAspectRatio="none"
-                role="img"
-                aria-label=in_words(&phases)
-            >
-                {bars}
-            </svg>
+            <PhasesStrip phases/>
             <dl class="phases__legend">{legend}</dl>
         </div>
+    }
+}
+
+/// The bar alone: its times are told to who does not see it.
+#[component]
+pub fn PhasesStrip(phases: Phases) -> impl IntoView {
+    let bars = layout(&phases)
+        .into_iter()
+        .map(|(phase, x, width)| {
+            view! { <rect class=class(phase) x=units::fixed(x, 1) y="0" width=units::fixed(width, 1) height=HEIGHT></rect> }
+                .into_any()
+        })
+        .collect_view();
+    view! {
+        <svg class="phases__bar" viewBox=VIEW_BOX preserveAspectRatio="none" role="img" aria-label=in_words(&phases)>
+            {bars}
+        </svg>
     }
 }
 
@@ -87,7 +89,8 @@ fn layout(phases: &Phases) -> Vec<(Phase, f64, f64)> {
     bars
 }
 
-fn in_words(phases: &Phases) -> String {
+/// Each phase that was reached with its time.
+pub fn in_words(phases: &Phases) -> String {
     let parts: Vec<String> = Phase::ALL
         .into_iter()
         .filter_map(|phase| Some(format!("{} {}", phase.label(), units::millis(phases.get(phase)?))))

@@ -12,6 +12,7 @@ mod header;
 mod health;
 mod last_test;
 mod latency;
+mod latency_history;
 mod load;
 mod pooler;
 mod queries;
@@ -21,7 +22,10 @@ mod statements;
 mod tabs;
 pub(super) mod words;
 
-pub use self::{changes::ChangesPage, health::HealthPage, load::LoadPage, queries::QueriesPage};
+pub use self::{
+    changes::ChangesPage, health::HealthPage, latency_history::LatencyPage, load::LoadPage,
+    queries::QueriesPage,
+};
 
 use std::sync::Arc;
 

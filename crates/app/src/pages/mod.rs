@@ -1,5 +1,6 @@
 //! The pages, one file or folder each.
 
+pub mod activity;
 mod address;
 pub mod connection;
 pub mod connection_form;
@@ -9,6 +10,5 @@ mod named_connection;
 pub mod not_found;
 pub mod overview;
 pub mod queries;
-mod range;
 mod statement_cell;
 mod which_connection;

@@ -14,7 +14,7 @@ mod row;
 mod test_all;
 mod tiles;
 
-use common::Page;
+use common::{Page, event::EventKind};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -33,6 +33,7 @@ use self::{
 use crate::{
     Ago,
     components::{Icon, IconName, ProblemNotice, Skeleton},
+    live::{Soon, use_live},
     outcome::{OverviewOutcome, use_overview_outcome},
     rpc::{
         RpcError, overview as rpc,
@@ -43,6 +44,8 @@ use crate::{
 
 type Answer<T> = Result<T, RpcError>;
 
+/// While every measurement says what the one before said, percentiles and ages change slowly.
+const RECOUNT_MS: f64 = 5000.0;
 /// How many findings stand beside the list.
 const FINDINGS: u32 = 6;
 
@@ -54,22 +57,26 @@ struct Overview {
     list: wire::Loaded<Answer<Page<Row>>>,
     findings: wire::Loaded<Answer<Page<Finding>>>,
     reloads: RwSignal<u32>,
+    /// The same without the list, which follows by itself.
+    recounts: RwSignal<u32>,
 }
 
 impl Overview {
     fn of_address() -> Self {
         let query = use_query_map();
         let filter = Memo::new(move |_| query.with(Filter::from_query));
-        let reloads = RwSignal::new(0);
+        let (reloads, recounts) = (RwSignal::new(0), RwSignal::new(0));
+        let count = move || reloads.get() + recounts.get();
         Self {
             filter,
             reloads,
-            summary: wire::load(move || reloads.get(), |_| rpc::summary()),
+            recounts,
+            summary: wire::load(count, |_| rpc::summary()),
             list: wire::load(
                 move || (filter.get(), reloads.get()),
                 |(filter, _)| rpc::list_connections(filter.list_query()),
             ),
-            findings: wire::load(move || reloads.get(), |_| rpc::findings(FINDINGS)),
+            findings: wire::load(count, |_| rpc::findings(FINDINGS)),
         }
     }
 
@@ -77,11 +84,31 @@ impl Overview {
     fn reload(self) {
         self.reloads.update(|count| *count += 1);
     }
+
+    /// Keeps the numbers and the findings up to date: at once where something stands otherwise, and else now and then.
+    fn follow(self) {
+        let is_empty = StoredValue::new(false);
+        Effect::new(move |_| {
+            let none = |numbers: Numbers| numbers.connections.total == 0;
+            is_empty.set_value(self.summary.get().and_then(Result::ok).is_some_and(none));
+        });
+        let recount = Soon::new(move || async move {
+            // The list of none has no row that could follow.
+            let again = if is_empty.try_get_value() == Some(true) { self.reloads } else { self.recounts };
+            again.try_update(|count| *count += 1);
+        });
+        use_live().on(move |event| match event.kind {
+            EventKind::Job => {}
+            _ if event.is_news() => recount.ask(0.0),
+            _ => recount.ask(RECOUNT_MS),
+        });
+    }
 }
 
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let overview = Overview::of_address();
+    overview.follow();
     // Of a restore or a test of all that was asked for without JavaScript.
     let OverviewOutcome { problem: refused, job } = use_overview_outcome();
     let run = TestRun::new(overview, job);
@@ -109,17 +136,22 @@ pub fn OverviewPage() -> impl IntoView {
 
 #[component]
 fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
+    // Not awaited, here and below: when the last connection goes, all of this goes while its numbers arrive, and what is
+    // awaited would be drawn into what is gone.
+    let numbers = Memo::new(move |_| overview.summary.get().and_then(Result::ok));
+    let checked_at = Memo::new(move |_| numbers.get().and_then(|numbers| numbers.checked_at));
+    let down = Memo::new(move |_| numbers.get().map_or(0, |numbers| numbers.connections.down));
+    let title = move || match down.get() {
+        0 => "Overview".to_owned(),
+        down => format!("({down} down) Overview"),
+    };
     view! {
+        <Title text=title/>
         <div class="page__head">
             <h1>"Overview"</h1>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let checked_at = overview.summary.await.ok().and_then(|summary| summary.checked_at);
-                    checked_at
-                        .map(|at| view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any())
-                        .into_any()
-                })}
-            </Transition>
+            {move || checked_at.get().map(|at| {
+                view! { <span class="muted small num hide-s">"checked " <Ago at suffix=" ago"/></span> }.into_any()
+            }).into_any()}
             <div class="page__actions">
                 <TestAllButton run/>
                 <a class="btn btn--fill" href="/connections/new">
@@ -129,8 +161,8 @@ fn Connections(overview: Overview, run: TestRun) -> impl IntoView {
             </div>
         </div>
         <TestAllProgress run/>
-        <KeepingNotice overview/>
-        <SummaryTiles overview/>
+        <KeepingNotice numbers/>
+        <SummaryTiles numbers/>
         <div class="cols">
             <section class="panel" id="list" aria-labelledby="list-h">
                 <FilterForm overview/>

@@ -31,11 +31,10 @@ pub(super) fn WhichConnection(
     others: Signal<Vec<(&'static str, String)>>,
 ) -> impl IntoView {
     let navigate = use_navigate();
-    let choose = move |event: leptos::ev::Event| {
-        let to = href.run(event_target_value(&event).parse().ok());
+    let choose = Callback::new(move |id: String| {
+        let to = href.run(id.parse().ok());
         navigate(&to, NavigateOptions { scroll: false, ..NavigateOptions::default() });
-    };
-    let choose = StoredValue::new_local(choose);
+    });
     let hidden = move || {
         others
             .get()
@@ -56,7 +55,7 @@ pub(super) fn WhichConnection(
                     }).collect_view();
                     view! {
                         <select class="input which__list" id="connection" name=PARAMETER
-                            on:change=move |event| choose.with_value(|choose| choose(event))>
+                            on:change=move |event| choose.run(event_target_value(&event))>
                             <option value="" selected=move || chosen.get().is_none()>"All connections"</option>
                             {options}
                         </select>

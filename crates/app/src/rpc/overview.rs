@@ -9,6 +9,7 @@ use common::{
     ConnectionId, ConnectionStatus, HeartbeatStatus, Page, Problem,
     connection::{LatencySummary, ListQuery},
     database::{ConnectionCounts, FindingCounts, LatencyPercentiles},
+    event::EventKind,
     health::{HealthStatus, Severity},
     job::{Job, JobResult, JobState},
     test_result::AllRegions,
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::RpcError;
 #[cfg(feature = "ssr")]
 use super::{answer, caller};
+use crate::live::Event;
 use crate::wire::PostJson as Json;
 
 /// One connection as a row of the list.
@@ -40,6 +42,39 @@ pub struct Row {
     pub health: Option<Score>,
     #[serde(with = "ts_microseconds_option")]
     pub checked_at: Option<DateTime<Utc>>,
+}
+
+/// How many checks a row shows.
+const CHECKS: usize = 30;
+
+impl Row {
+    /// What an event says of it. What an event does not hold is read soon after.
+    pub(crate) fn note(&mut self, event: &Event, status: ConnectionStatus) {
+        self.status = status;
+        if event.kind == EventKind::Health {
+            let score = event.number("score").map(|score| score as u8);
+            let health = match status {
+                ConnectionStatus::Down => HealthStatus::Down,
+                ConnectionStatus::Degraded => HealthStatus::Warning,
+                _ => HealthStatus::Ok,
+            };
+            self.health = Some(Score { status: health, score });
+            return;
+        }
+        let check = match (event.kind, status) {
+            (EventKind::ConnectionTestPassed, ConnectionStatus::Degraded) => HeartbeatStatus::Degraded,
+            (EventKind::ConnectionTestPassed, _) => HeartbeatStatus::Up,
+            _ => HeartbeatStatus::Down,
+        };
+        self.checks.push(check);
+        let first = self.checks.len().saturating_sub(CHECKS);
+        self.checks.drain(..first);
+        self.latency = LatencySummary { p50_ms: event.number("p50_ms"), p95_ms: event.number("p95_ms") };
+        self.checked_at = Some(event.at);
+        if let Some(error) = event.text("error") {
+            self.line = error;
+        }
+    }
 }
 
 /// The last health reading in two words. `score` is `None` when the database was down.

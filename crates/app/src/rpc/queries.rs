@@ -3,6 +3,7 @@
 use common::{
     ConnectionId,
     connection::ConnectionName,
+    history::ChartData,
     statements::{ExpensiveStatement, StatementOrder},
 };
 use leptos::prelude::*;
@@ -63,6 +64,20 @@ pub async fn queries(asked: Asked) -> Result<Everywhere, RpcError> {
     Ok(shown::everywhere(page, &names))
 }
 
+/// What the most expensive statements of the range cost over time; see [`Asked`], the order apart.
+#[server(name = ChartQueries, prefix = "/rpc", endpoint = "queries_over_time", input = Json, output = Json)]
+pub async fn queries_over_time(asked: Asked) -> Result<ChartData, RpcError> {
+    let (service, principal) = caller()?;
+    let query = shown::query(asked).map_err(super::invalid)?;
+    let of_one = query.connection_ids.len() == 1;
+    let mut chart = service::statements::over_time(&service, &principal, query).await.map_err(answer)?;
+    if !of_one {
+        let names = service::connections::names(&service, &principal).await.map_err(answer)?;
+        shown::name_connections(&mut chart, &names);
+    }
+    Ok(chart)
+}
+
 /// The names to choose a connection by.
 #[server(name = ListNames, prefix = "/rpc", endpoint = "names", input = Json, output = Json)]
 pub async fn names() -> Result<Vec<ConnectionName>, RpcError> {
@@ -83,6 +98,7 @@ mod shown {
     use common::{
         ConnectionId, FieldError, TestErrorKind,
         connection::ConnectionName,
+        history::ChartData,
         statements::{StatementSource, StatementsPage, StatementsQuery},
         time::parse_moment,
     };
@@ -131,6 +147,15 @@ mod shown {
             total: page.total,
             counted,
             not_counted: by_reason(page.sources, name),
+        }
+    }
+
+    /// Which connection a line is of, where it may be any.
+    pub(super) fn name_connections(chart: &mut ChartData, names: &[ConnectionName]) {
+        for series in &mut chart.series {
+            if let Some(of) = names.iter().find(|name| name.id == series.connection_id) {
+                series.name = format!("{} · {}", of.name, series.name);
+            }
         }
     }
 

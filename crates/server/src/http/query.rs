@@ -307,6 +307,15 @@ impl FromQuery for Fresh {
     }
 }
 
+/// After which event to begin.
+pub(super) struct Since(pub(super) Option<String>);
+
+impl FromQuery for Since {
+    fn from_query(query: &mut Parameters) -> Self {
+        Self(query.text("since"))
+    }
+}
+
 /// The version that a change was made from.
 pub(super) struct Version(pub(super) Option<i32>);
 

@@ -73,6 +73,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(api::history::latency))
         .routes(routes!(api::history::health_metrics))
         .routes(routes!(api::history::recent_checks))
+        .routes(routes!(api::events::stream))
         .routes(routes!(api::database::info))
         .routes(routes!(api::database::summary))
         .routes(routes!(api::probes::alive))

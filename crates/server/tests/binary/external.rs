@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use service::KeyRing;
-use testkit::{Cluster, Version, faulty};
+use testkit::{Cluster, Timescale, Version, faulty};
 
 use crate::process::{Place, STOP_LIMIT, client};
 
@@ -61,4 +61,19 @@ async fn migrate_prepares_the_database_and_serve_uses_it_with_the_same_key_only(
     let outcome = place.run(&[], &settings);
     assert!(outcome.message().contains("DB_PASSWORD_ENCRYPTION_KEY"), "{outcome:?}");
     assert!(!outcome.stderr.contains(&wrong), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_converted_where_there_is_timescaledb_and_refused_with_words_elsewhere() {
+    let place = Place::new();
+    let (cluster, timescale) = tokio::join!(Cluster::start(Version::V18), Timescale::start());
+    let key = key();
+    let convert = |url: &str| {
+        place.run(&["history", "convert"], &[("DATABASE_URL", url), ("DB_PASSWORD_ENCRYPTION_KEY", &key)])
+    };
+    let refused = convert(&cluster.url("postgres"));
+    assert!(refused.message().contains("no TimescaleDB"), "{refused:?}");
+    let nothing_to_do = convert(&timescale.url());
+    assert!(nothing_to_do.status.success(), "{nothing_to_do:?}");
+    assert!(nothing_to_do.stdout.contains("nothing to move"), "{nothing_to_do:?}");
 }

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod embedded;
+mod events;
 mod external;
 mod process;
 mod watching;

@@ -4,6 +4,7 @@
 
 mod connections;
 mod dashboard;
+mod events;
 mod guard;
 mod history;
 mod load;

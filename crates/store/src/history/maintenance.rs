@@ -37,10 +37,9 @@ impl Store {
         let mut done = Maintenance::default();
         let engine = self.engine();
         engine.keep_up(self, now, &mut done).await?;
-        let session = self.session().await?;
-        let claimed = session::execute(session.client(), CLAIM_SWEEP, &[(&now, Type::TIMESTAMPTZ)]).await?;
-        if claimed == 1 {
+        if self.claim_sweep(now).await? {
             engine.expire(self, now, &mut done).await?;
+            let session = self.session().await?;
             let oldest = now - TimeDelta::days(i64::from(self.retention_days()));
             let all = [EXPIRED_CHANGES, EXPIRED_DELTAS, EXPIRED_INTERVALS, EXPIRED_TEXTS, EXPIRED_WRITERS];
             for statement in all {
@@ -49,5 +48,12 @@ impl Store {
             }
         }
         Ok(done)
+    }
+
+    /// Gives its session back before the work begins: there may be one only.
+    async fn claim_sweep(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let session = self.session().await?;
+        let claimed = session::execute(session.client(), CLAIM_SWEEP, &[(&now, Type::TIMESTAMPTZ)]).await?;
+        Ok(claimed == 1)
     }
 }

@@ -18,6 +18,7 @@ mod record;
 mod resolution;
 mod sizes;
 pub(crate) mod statement_list;
+mod statement_times;
 pub(crate) mod statements;
 mod words;
 

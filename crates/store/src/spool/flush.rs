@@ -94,7 +94,7 @@ impl<S: Sink> Flusher<S> {
         while let Some(writer) = self.ask(Command::Oldest).await? {
             let mut after = self.mark(writer).await.unwrap_or(0);
             let mut replayed = 0;
-            while let Some(batch) = self.read_back(writer, false, after, i64::MAX).await? {
+            while let Some(batch) = self.read_files(writer, false, after, i64::MAX).await? {
                 after = batch.up_to;
                 replayed += batch.items.len();
                 self.record(batch).await?;
@@ -128,7 +128,7 @@ impl<S: Sink> Flusher<S> {
             let batch = match on_disk {
                 None => Batch::of(writer, waiting),
                 Some((after, up_to)) => {
-                    let batch = self.read_back(writer, true, after, up_to).await?;
+                    let batch = self.read_files(writer, true, after, up_to).await?;
                     // None: dropped for want of room.
                     self.shared.state().taken_up_to = batch.as_ref().map_or(up_to, |batch| batch.up_to);
                     batch
@@ -160,7 +160,7 @@ impl<S: Sink> Flusher<S> {
     }
 
     /// What the files hold of a writer beyond `after` and up to `up_to`, as much as fits a batch.
-    async fn read_back(
+    async fn read_files(
         &self,
         writer: i64,
         is_own: bool,

@@ -86,6 +86,36 @@ async fn what_is_there_already_is_not_kept_twice_and_the_rest_is() {
 }
 
 #[tokio::test]
+async fn many_rows_are_copied_and_those_that_are_there_already_stay_as_they_are() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let id = fixture.add("one").await;
+    let batch = |ms: f64, count: i64| -> Vec<Measurement> {
+        (0..count)
+            .flat_map(|n| {
+                let at = now() + seconds(n);
+                let tests = if n % 5 == 3 { failed(id, at) } else { passed(id, at, ms) };
+                [test(tests), read(health(id, at, HealthStatus::Ok, 90))]
+            })
+            .collect()
+    };
+    store.record_batch(WRITER, 1, &batch(1.5, 300)).await.unwrap();
+    store.record_batch(WRITER, 2, &batch(2.5, 400)).await.unwrap();
+    let sql = fixture.sql().await;
+    let checks = "select count(*), count(*) filter (where round_trip_us = 1500), count(*) filter (where round_trip_us = 2500),
+        count(error_kind), count(address), sum(tcp_us)::int8 from dashboard.checks";
+    let row = sql.query_one(checks, &[]).await.unwrap();
+    let counts: Vec<i64> = (0..5).map(|at| row.get(at)).collect();
+    assert_eq!(counts, [400, 240, 80, 80, 1], "of one address only the first row tells");
+    assert_eq!(row.get::<_, i64>(5), 320 * 250);
+    let samples =
+        "select count(*), sum(active_connections)::int8, avg(cache_hit_ratio) from dashboard.health_samples";
+    let row = sql.query_one(samples, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (400, 1200));
+    assert!((row.get::<_, f64>(2) - 0.87).abs() < 1e-9);
+}
+
+#[tokio::test]
 async fn a_batch_leads_to_what_its_measurements_would_have_one_by_one() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;

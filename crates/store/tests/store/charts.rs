@@ -81,7 +81,7 @@ async fn a_chart_keeps_every_extreme_whatever_it_is_read_from() {
     // Before anything is rolled up, in between, and afterwards.
     for maintained in [None, Some(now() + TimeDelta::days(4)), Some(end + TimeDelta::hours(1))] {
         if let Some(at) = maintained {
-            store.maintain_history(at).await.unwrap();
+            fixture.maintain(at).await;
         }
         for (points, resolution) in [(3000, 300), (1000, 900), (200, 7200), (5, 259_200), (1, 864_000)] {
             let data = store
@@ -107,7 +107,7 @@ async fn a_day_without_checks_is_a_gap_at_every_resolution() {
     let store = &fixture.store;
     let id = fixture.add("one").await;
     let end = fill(&fixture, id, 4).await;
-    store.maintain_history(end).await.unwrap();
+    fixture.maintain(end).await;
     for points in [6000, 1500, 100] {
         let data =
             store.latency_chart(&range(store, &["round_trip_ms"], now(), end, points).await).await.unwrap();
@@ -149,7 +149,7 @@ async fn few_checks_are_drawn_one_by_one_and_phases_only_of_full_connects() {
     assert_eq!(data.series[3].points, [none(t(0), 0.0), none(t(120), 1.0)]);
     assert_eq!((data.series[0].name.as_str(), data.series[2].unit.as_str()), ("one", "ms"));
 
-    store.maintain_history(now() + TimeDelta::hours(1)).await.unwrap();
+    fixture.maintain(now() + TimeDelta::hours(1)).await;
     let coarse = range(store, &metrics, now() - TimeDelta::days(60), now() + seconds(600), 100).await;
     let data = store.latency_chart(&coarse).await.unwrap();
     assert_eq!(data.series[0].points[0][3..], [Some(1.0), Some(2.0), Some(3.0), Some(1.0)]);
@@ -190,7 +190,7 @@ async fn health_is_drawn_from_readings_and_from_rollups_with_what_changed() {
     let metrics = ["active_connections", "cache_hit_ratio", "wal_bytes_per_s"];
     for (maintained, points) in [(false, 1000), (false, 20), (true, 20), (true, 3)] {
         if maintained {
-            store.maintain_history(end).await.unwrap();
+            fixture.maintain(end).await;
         }
         let data = store.health_chart(&range(store, &metrics, now(), end, points).await).await.unwrap();
         let [active, ratio, wal] = &data.series[..] else { panic!("{data:?}") };
@@ -308,7 +308,7 @@ async fn availability_and_round_trips_are_those_of_all_connections() {
     }
     let expected = [Some(0.75), Some(0.6), Some(0.5)];
     assert_eq!(store.availability(&ranges, now()).await.unwrap(), expected);
-    store.maintain_history(now()).await.unwrap();
+    fixture.maintain(now()).await;
     assert_eq!(store.availability(&ranges, now()).await.unwrap(), expected);
     let latency = store.latency_percentiles(now() - TimeDelta::days(1)).await.unwrap();
     assert!((latency.p50.unwrap() - 20.0).abs() < 0.4 && latency.p50 == latency.p95, "{latency:?}");

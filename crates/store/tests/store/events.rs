@@ -95,7 +95,7 @@ async fn a_reading_tells_its_score_and_each_change_that_is_new() {
     assert_eq!(detail(changes[0], "subject"), "work_mem");
     let readings: Vec<&Event> = events.iter().filter(|event| event.kind == EventKind::Health).collect();
     assert_eq!(
-        (detail(readings[0], "score"), detail(readings[0], "status")),
+        (detail(readings[0], "score"), detail(readings[0], "health")),
         (&json!(71), &json!("warning"))
     );
     assert_eq!(

@@ -6,7 +6,7 @@ use common::{
 };
 use serde_json::json;
 
-use crate::support::{Fixture, check, failed, health, migrations, now, passed, seconds};
+use crate::support::{Fixture, TestEngine, check, failed, health, migrations, now, passed, seconds};
 
 #[tokio::test]
 async fn a_test_comes_back_as_it_was_without_its_nul() {
@@ -218,7 +218,16 @@ async fn the_database_describes_itself() {
     let info = fixture.store.database_info().await.unwrap();
     assert_eq!((info.host.as_str(), info.port), ("127.0.0.1", fixture.port()));
     assert_eq!((info.database_name.as_str(), info.engine.as_str()), ("postgres", "postgresql"));
-    assert!(info.server_version.starts_with("18"));
+    let (engine, major) = match crate::ENGINE {
+        TestEngine::Native => ("native", "18"),
+        TestEngine::Timescaledb => ("timescaledb", "17"),
+    };
+    assert!(info.server_version.starts_with(major), "{}", info.server_version);
+    assert_eq!(info.history.engine, engine);
+    assert_eq!(
+        info.history.timescaledb_version.is_none(),
+        info.unavailable.contains_key("history.timescaledb_version")
+    );
     assert_eq!((info.history.rows, info.history.oldest), (1, Some(now())));
     assert!(info.history.size_bytes > 0 && info.pool.size >= 1 && info.pool.in_use >= 1);
     assert_eq!((info.migrations.applied, info.migrations.latest), (migrations().1, migrations().1));

@@ -199,3 +199,16 @@ async fn a_page_beyond_the_end_still_knows_the_total() {
     let page = store.list(&query, now()).await.unwrap();
     assert_eq!((page.items.len(), page.total, page.next), (0, 2, None));
 }
+
+#[tokio::test]
+async fn names_come_in_their_order_whatever_their_case_and_without_what_is_deleted() {
+    let fixture = Fixture::new().await;
+    let mut ids = Vec::new();
+    for name in ["beta", "Alpha", "gone", "alpha 2"] {
+        ids.push(fixture.add(name).await);
+    }
+    fixture.store.delete(ids[2], None, now()).await.unwrap();
+    let names = fixture.store.connection_names().await.unwrap();
+    let told: Vec<_> = names.iter().map(|name| (name.id, name.name.as_str())).collect();
+    assert_eq!(told, [(ids[1], "Alpha"), (ids[3], "alpha 2"), (ids[0], "beta")]);
+}

@@ -15,6 +15,7 @@ mod loads;
 mod opening;
 mod partitions;
 mod plans;
+mod rollups;
 mod secrets;
 mod size;
 mod statements;

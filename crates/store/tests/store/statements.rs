@@ -294,3 +294,70 @@ async fn each_source_says_whether_its_statements_can_be_read() {
     let page = fixture.store.expensive_statements(&one, now()).await.unwrap();
     assert_eq!(page.sources.len(), 1);
 }
+
+#[tokio::test]
+async fn over_time_each_interval_counts_where_it_lies_and_where_nothing_was_counted_is_a_gap() {
+    let fixture = Fixture::new().await;
+    let id = fixture.add("one").await;
+    // Whole quarters of an hour are easy to check.
+    let quarter = |count: i64| {
+        let begin = now().timestamp() / 900 * 900 - 8 * 900;
+        DateTime::from_timestamp(begin + count * 900, 0).unwrap()
+    };
+    let interval = |began_at, ended_at, statements: &[(i64, StatementCost)]| {
+        let mut reading = reading(id, ended_at, statements);
+        reading.compared_with = Some(began_at);
+        if let Some(interval) = &mut reading.interval {
+            (interval.began_at, interval.calls, interval.total_ms) = (Some(began_at), 100, 180_000.0);
+        }
+        reading
+    };
+    let mut begin = first(id, quarter(0), &[(1, cost(500, 400_000.0))]);
+    begin.texts = vec![text(1, "select 1"), StatementText { own: true, ..text(3, "select ours") }];
+    assert!(fixture.store.record_statements(&begin, 1).await.unwrap());
+    // Half an hour: half of it in each quarter. What the dashboard sends is among the others.
+    let half_hour = interval(quarter(0), quarter(2), &[(1, cost(60, 90_000.0)), (3, cost(1, 1000.0))]);
+    assert!(fixture.store.record_statements(&half_hour, 1).await.unwrap());
+    let after_a_gap = interval(quarter(5), quarter(6), &[(2, cost(10, 18_000.0))]);
+    let mut in_between = after_a_gap.clone();
+    (in_between.taken_at, in_between.compared_with, in_between.interval) =
+        (quarter(5), Some(quarter(2)), None);
+    assert!(fixture.store.record_statements(&in_between, 1).await.unwrap());
+    assert!(fixture.store.record_statements(&after_a_gap, 1).await.unwrap());
+
+    let to = quarter(0) + seconds(86_400);
+    let chart = fixture.store.statement_times(&[], quarter(0), to, 5).await.unwrap();
+    assert_eq!(chart.resolution_s, 900);
+    let points = |at: usize| -> Vec<(i64, Option<f64>, Option<f64>)> {
+        let t = |point: &[Option<f64>]| (point[0].unwrap() as i64 / 1000 - quarter(0).timestamp()) / 900;
+        chart.series[at].points.iter().map(|point| (t(point), point[1], point[5])).collect()
+    };
+    let names: Vec<_> =
+        chart.series.iter().map(|series| (series.name.as_str(), series.metric.as_str())).collect();
+    assert_eq!(names, [("select 1", "1"), ("text not known", "2"), ("All others", "others")]);
+    assert_eq!(
+        points(0),
+        [
+            (0, Some(50.0), Some(30.0)),
+            (1, Some(50.0), Some(30.0)),
+            (2, None, Some(0.0)),
+            (5, Some(0.0), Some(0.0))
+        ]
+    );
+    assert_eq!(points(1)[3], (5, Some(20.0), Some(10.0)));
+    assert_eq!(
+        points(2),
+        [
+            (0, Some(50.0), Some(20.0)),
+            (1, Some(50.0), Some(20.0)),
+            (2, None, Some(0.0)),
+            (5, Some(180.0), Some(90.0))
+        ]
+    );
+    // A range that begins within an interval holds the part that lies in it.
+    let part = fixture.store.statement_times(&[id], quarter(1), quarter(2), 5).await.unwrap();
+    let whole = |at: usize| part.series.iter().filter_map(|series| series.points[at][1]).sum::<f64>();
+    assert_eq!((part.resolution_s, [whole(0), whole(1), whole(2)]), (300, [100.0; 3]));
+    let nothing = fixture.store.statement_times(&[ConnectionId(404)], quarter(0), to, 5).await.unwrap();
+    assert!(nothing.series.is_empty());
+}

@@ -34,24 +34,35 @@ pub(crate) enum TestEngine {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        match crate::ENGINE {
-            TestEngine::Native => Self::on(Version::V18).await,
+        Self::with(|_| ()).await
+    }
+
+    /// With other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut StoreConfig)) -> Self {
+        let (server, url) = match crate::ENGINE {
+            TestEngine::Native => {
+                let cluster = Cluster::start(Version::V18).await;
+                let url = cluster.url("postgres");
+                (OwnServer::Postgres(cluster), url)
+            }
             TestEngine::Timescaledb => {
                 let timescale = Timescale::start().await;
                 let url = timescale.url();
-                Self::open(OwnServer::Timescale(timescale), &url).await
+                (OwnServer::Timescale(timescale), url)
             }
-        }
+        };
+        let mut config = config(&url);
+        change(&mut config);
+        Self::open(server, config).await
     }
 
     pub(crate) async fn on(version: Version) -> Self {
         let cluster = Cluster::start(version).await;
         let url = cluster.url("postgres");
-        Self::open(OwnServer::Postgres(cluster), &url).await
+        Self::open(OwnServer::Postgres(cluster), config(&url)).await
     }
 
-    async fn open(server: OwnServer, url: &str) -> Self {
-        let config = config(url);
+    async fn open(server: OwnServer, config: StoreConfig) -> Self {
         let store = Store::open(config.clone()).await.unwrap();
         Self { store, config, server }
     }
@@ -69,6 +80,15 @@ impl Fixture {
         match &self.server {
             OwnServer::Postgres(cluster) => cluster.port(),
             OwnServer::Timescale(timescale) => timescale.port(),
+        }
+    }
+
+    /// Looks after the history as at this time. The policies of TimescaleDB go by the server's clock, so what they are set to
+    /// is done by hand.
+    pub(crate) async fn maintain(&self, now: DateTime<Utc>) {
+        self.store.maintain_history(now).await.unwrap();
+        if crate::ENGINE == TestEngine::Timescaledb {
+            follow_policies(&self.sql().await, now).await;
         }
     }
 
@@ -95,6 +115,33 @@ impl Fixture {
     pub(crate) async fn add(&self, name: &str) -> ConnectionId {
         self.store.insert(&named(name), None, now()).await.unwrap()
     }
+}
+
+/// Refreshes first, from fine to coarse, then what is too old goes.
+async fn follow_policies(sql: &Client, now: DateTime<Utc>) {
+    let refreshes = "
+        select view_name::text, width, $1::timestamptz - (config ->> 'start_offset')::interval, $1::timestamptz - (config ->> 'end_offset')::interval
+        from timescaledb_information.jobs
+        join timescaledb_information.continuous_aggregates on view_name = jobs.hypertable_name
+        cross join lateral (
+            select case right(view_name, 2) when '5m' then 300 when '1h' then 3600 else 86400 end as width) bucket
+        where proc_name = 'policy_refresh_continuous_aggregate'
+        order by width";
+    for row in sql.query(refreshes, &[&now]).await.unwrap() {
+        let (view, width): (&str, i32) = (row.get(0), row.get(1));
+        let [from, to]: [DateTime<Utc>; 2] = [row.get(2), row.get(3)];
+        let whole = |at: DateTime<Utc>| at.timestamp().div_euclid(i64::from(width)) * i64::from(width);
+        if whole(from) + i64::from(width) < whole(to) {
+            let call = format!("call refresh_continuous_aggregate('dashboard.{view}', '{from}', '{to}')");
+            sql.batch_execute(&call).await.unwrap();
+        }
+    }
+    let retention = "
+        select drop_chunks(format('dashboard.%I', hypertable_name)::regclass,
+            older_than => $1::timestamptz - (config ->> 'drop_after')::interval)
+        from timescaledb_information.jobs
+        where proc_name = 'policy_retention' and hypertable_schema = 'dashboard'";
+    sql.query(retention, &[&now]).await.unwrap();
 }
 
 pub(crate) fn config(url: &str) -> StoreConfig {

@@ -6,10 +6,14 @@
 
 #[path = "../store/batch.rs"]
 mod batch;
+#[path = "../store/charts.rs"]
+mod charts;
+mod conversion;
 #[path = "../store/history.rs"]
 mod history;
-#[path = "../store/list.rs"]
-mod list;
+mod policies;
+#[path = "../store/rollups.rs"]
+mod rollups;
 #[path = "../store/support.rs"]
 mod support;
 

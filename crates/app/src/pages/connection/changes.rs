@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use common::{
     ConnectionId, Page,
+    event::EventKind,
     health::{ChangeKind, KnownChange},
 };
 use leptos::{prelude::*, task::spawn_local};
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     components::{Empty, Icon, IconName, Panel, ProblemNotice, Skeleton},
+    live::{Event, Soon, use_live},
     pages::{lazy::lazy_page, named_connection::connection_id},
     rpc::{self, RpcError},
     wire,
@@ -51,21 +53,38 @@ impl ChangesPage {
             // The frame says that there is no such connection.
             |(id, cursor, _)| rpc::changes::changes(id.unwrap_or(ConnectionId(0)), cursor, Some(EACH)),
         );
+        let read_older = RwSignal::new(false);
         let content = move |detail: Detail| {
+            let again = Soon::new(move || async move {
+                // What was added below would go with it.
+                if read_older.try_get_untracked() == Some(false) {
+                    readings.try_update(|readings| *readings += 1);
+                }
+            });
+            use_live().on(move |event| {
+                if tells_of_changes(event, Some(detail.id)) {
+                    again.ask(0.0);
+                }
+            });
             Effect::new(move |_| {
                 if detail.check.value().with(Option::is_some) {
                     readings.update(|readings| *readings += 1);
                 }
             });
             let older = Memo::new(move |_| cursor().is_some());
-            view! { <ChangesTab detail changes older/> }.into_any()
+            view! { <ChangesTab detail changes older read_older/> }.into_any()
         };
         frame::page(Tab::Changes, self.outcome, Arc::new(content))
     }
 }
 
 #[component]
-fn ChangesTab(detail: Detail, changes: wire::Loaded<Answer>, older: Memo<bool>) -> impl IntoView {
+fn ChangesTab(
+    detail: Detail,
+    changes: wire::Loaded<Answer>,
+    older: Memo<bool>,
+    read_older: RwSignal<bool>,
+) -> impl IntoView {
     let actions = move || view! { <CheckNow detail/> };
     let note = move || view! { "noticed until the last reading, "<ReadAt detail/> };
     let path = Tab::Changes.path(detail.id);
@@ -75,7 +94,7 @@ fn ChangesTab(detail: Detail, changes: wire::Loaded<Answer>, older: Memo<bool>) 
             <Transition fallback=|| view! { <div class="panel__body"><Skeleton lines=6/></div> }>
                 {move || Suspend::new(async move {
                     match changes.await {
-                        Ok(page) => view! { <Timeline detail page/> }.into_any(),
+                        Ok(page) => view! { <Timeline detail page read_older/> }.into_any(),
                         Err(RpcError(problem)) => {
                             view! { <div class="panel__body"><ProblemNotice problem/></div> }.into_any()
                         }
@@ -88,7 +107,7 @@ fn ChangesTab(detail: Detail, changes: wire::Loaded<Answer>, older: Memo<bool>) 
 }
 
 #[component]
-fn Timeline(detail: Detail, page: Page<KnownChange>) -> impl IntoView {
+fn Timeline(detail: Detail, page: Page<KnownChange>, read_older: RwSignal<bool>) -> impl IntoView {
     if page.items.is_empty() {
         return view! {
             <Empty icon=IconName::History title="No change noticed yet"
@@ -104,6 +123,7 @@ fn Timeline(detail: Detail, page: Page<KnownChange>) -> impl IntoView {
         event.prevent_default();
         let Some(cursor) = next.get_untracked().filter(|_| !asking.get_untracked()) else { return };
         asking.set(true);
+        read_older.set(true);
         spawn_local(async move {
             match rpc::changes::changes(detail.id, Some(cursor), Some(EACH)).await {
                 Ok(page) => {
@@ -212,9 +232,23 @@ fn of_kind(kind: ChangeKind) -> (IconName, &'static str) {
     }
 }
 
+fn tells_of_changes(event: &Event, id: Option<ConnectionId>) -> bool {
+    matches!(event.kind, EventKind::Change | EventKind::Resync) && id.is_some_and(|id| event.is_of(id))
+}
+
 /// Loads what the overview shows.
 pub(super) fn load_newest() -> Newest {
-    wire::load(connection_id(), |id| rpc::changes::changes(id.unwrap_or(ConnectionId(0)), None, Some(NEWEST)))
+    let (id, noticed) = (connection_id(), RwSignal::new(0_u32));
+    let again = Soon::new(move || async move { _ = noticed.try_update(|noticed| *noticed += 1) });
+    use_live().on(move |event| {
+        if tells_of_changes(event, untrack(id)) {
+            again.ask(0.0);
+        }
+    });
+    wire::load(
+        move || (id(), noticed.get()),
+        |(id, _)| rpc::changes::changes(id.unwrap_or(ConnectionId(0)), None, Some(NEWEST)),
+    )
 }
 
 /// The newest changes, on the overview.

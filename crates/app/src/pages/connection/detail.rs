@@ -1,8 +1,10 @@
 //! What the page of one connection knows, and the actions that change it.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use common::{
-    Connection, ConnectionId, Health, Latency, Problem, TestResult, health::HealthStatus,
+    Connection, ConnectionId, Health, Latency, Problem, TestResult, event::EventKind, health::HealthStatus,
     test_result::DEFAULT_ROUNDS, units,
 };
 use leptos::prelude::*;
@@ -11,6 +13,7 @@ use leptos_router::hooks::use_query_map;
 use super::{tabs::Tab, words};
 use crate::{
     components::{Toasts, Tone},
+    live::{Soon, use_live},
     outcome::FormOutcome,
     rpc::{self, RpcError},
     use_now, wire,
@@ -18,6 +21,9 @@ use crate::{
 
 /// For how long it is worth saying that a connection was saved.
 const STILL_NEWS: TimeDelta = TimeDelta::minutes(10);
+
+/// Longer than going to another page takes.
+const LEAVING: Duration = Duration::from_millis(1000);
 
 type Answer<T> = Result<T, RpcError>;
 
@@ -44,6 +50,8 @@ pub(super) struct Detail {
     pub test: Action<(), (Answer<TestResult>, Answer<Connection>)>,
     pub check: Action<(), (Answer<Health>, Answer<Connection>)>,
     pub measure: Action<u32, Answer<Latency>>,
+    /// Somebody deleted it while this page was open.
+    pub gone: RwSignal<bool>,
 }
 
 impl Detail {
@@ -82,7 +90,9 @@ impl Detail {
                 let rounds = *rounds;
                 async move { rpc::latency(id, rounds).await }
             }),
+            gone: RwSignal::new(false),
         };
+        detail.follow();
         Effect::new(move |_| detail.tested(toasts));
         Effect::new(move |_| detail.checked());
         Effect::new(move |_| detail.measured());
@@ -96,6 +106,44 @@ impl Detail {
         if self.health.with_untracked(Option::is_none) {
             self.health.set(Some(first));
         }
+    }
+
+    /// Reads again what an event says has changed.
+    fn follow(self) {
+        let row = Soon::new(move || async move {
+            let Ok(now) = rpc::get_connection(self.id).await else { return };
+            let before = self.connection.try_with_untracked(|connection| connection.status);
+            if before.is_some_and(|before| before != now.status) {
+                self.said.try_set(format!("{} now.", now.status.label()));
+            }
+            if self.connection.try_with_untracked(|connection| *connection != now) == Some(true) {
+                self.connection.try_set(now);
+            }
+        });
+        let reading = Soon::new(move || async move {
+            if let Ok(health) = rpc::health(self.id, false).await {
+                self.health.try_set(Some(Ok(health)));
+            }
+        });
+        use_live().on(move |event| {
+            if !event.is_of(self.id) {
+                return;
+            }
+            match event.kind {
+                // Whoever deletes it here leaves the page by himself.
+                EventKind::ConnectionDeleted => set_timeout(move || _ = self.gone.try_set(true), LEAVING),
+                EventKind::Job | EventKind::Change | EventKind::Alert => {}
+                kind => {
+                    if kind == EventKind::ConnectionCreated {
+                        self.gone.set(false);
+                    }
+                    if matches!(kind, EventKind::Health | EventKind::Resync) {
+                        reading.ask(0.0);
+                    }
+                    row.ask(0.0);
+                }
+            }
+        });
     }
 
     fn tested(self, toasts: Toasts) {

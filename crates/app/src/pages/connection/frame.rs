@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use common::{Connection, ConnectionId, Health, Problem};
+use common::{Connection, ConnectionId, ConnectionStatus, Health, Problem};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{detail::Detail, header::Header, tabs::Tab};
 use crate::{
-    components::{ProblemNotice, Skeleton},
+    components::{Notice, ProblemNotice, Skeleton, Tone},
     outcome::FormOutcome,
     pages::named_connection::{LoadFailed, connection_id, load},
     rpc::{self, RpcError},
@@ -60,17 +60,35 @@ pub(super) fn page(tab: Tab, outcome: Option<FormOutcome>, content: Content) -> 
 #[component]
 fn Framed(detail: Detail, content: Content) -> impl IntoView {
     let title = move || {
-        detail.connection.with(|connection| match detail.tab {
-            Tab::Overview => connection.name.clone(),
-            tab => format!("{}: {}", connection.name, tab.label()),
+        detail.connection.with(|connection| {
+            let down = if connection.status == ConnectionStatus::Down { "(down) " } else { "" };
+            match detail.tab {
+                Tab::Overview => format!("{down}{}", connection.name),
+                tab => format!("{down}{}: {}", connection.name, tab.label()),
+            }
         })
     };
     view! {
         <Title text=title/>
         <p class="sr" role="status">{move || detail.said.get()}</p>
+        {move || detail.gone.get().then(|| view! { <Gone/> })}
         <Header detail/>
         {move || detail.problem.get().map(|problem| view! { <ProblemNotice problem/> })}
         {content(detail)}
+    }
+    .into_any()
+}
+
+/// Of a connection that somebody deleted meanwhile: what is shown is how it was.
+#[component]
+fn Gone() -> impl IntoView {
+    view! {
+        <div role="alert">
+            <Notice tone=Tone::Warn title="This connection was deleted">
+                <p>"What stands here is how it was. It is not watched any more."</p>
+                <p><a class="btn" href="/">"To the overview"</a></p>
+            </Notice>
+        </div>
     }
     .into_any()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use common::{
     ConnectionId,
+    event::EventKind,
     statements::{StatementPlan, StatementSource, StatementsPage, StatementsQuery},
     units,
 };
@@ -28,11 +29,14 @@ use super::{
 use crate::{
     Moment,
     components::{CodeBlock, Empty, IconName, Notice, Panel, ProblemNotice, Skeleton, Tone},
+    live::{Soon, use_live},
     pages::{lazy::lazy_page, named_connection::connection_id},
     rpc::{self, RpcError},
     use_now, wire,
 };
 
+/// Statements are kept a moment after the reading that they belong to.
+const AFTER_A_READING_MS: f64 = 500.0;
 /// How many statements the page shows.
 const MOST: u32 = 100;
 
@@ -83,6 +87,17 @@ fn QueriesTab(
     Effect::new(move |_| {
         if detail.check.value().with(Option::is_some) {
             readings.update(|readings| *readings += 1);
+        }
+    });
+    // A statement that somebody has opened to read would close under his eyes.
+    let again = Soon::new(move || async move {
+        if document().query_selector("#queries details[open]").is_ok_and(|open| open.is_none()) {
+            readings.try_update(|readings| *readings += 1);
+        }
+    });
+    use_live().on(move |event| {
+        if matches!(event.kind, EventKind::Health | EventKind::Resync) && event.is_of(detail.id) {
+            again.ask(AFTER_A_READING_MS);
         }
     });
     let plan = StoredValue::new(plan);

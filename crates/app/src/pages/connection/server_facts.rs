@@ -72,7 +72,7 @@ fn Facts(health: Health) -> impl IntoView {
                 <Fact label="Time zone" value=server.timezone.as_deref().map(text) why=why("timezone")/>
             </dl>
             <Sessions why=why("active_connections") metrics/>
-            {server.pooler.clone().map(|pooler| view! { <Pool pooler/> })}
+            {server.pooler.map(|pooler| view! { <Pool pooler/> })}
         </div>
     }
     .into_any()

@@ -11,6 +11,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
     Overview,
+    Latency,
     Health,
     Queries,
     Load,
@@ -18,11 +19,13 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    const ALL: [Self; 5] = [Self::Overview, Self::Health, Self::Queries, Self::Load, Self::Changes];
+    const ALL: [Self; 6] =
+        [Self::Overview, Self::Latency, Self::Health, Self::Queries, Self::Load, Self::Changes];
 
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Latency => "Latency",
             Self::Health => "Health",
             Self::Queries => "Queries",
             Self::Load => "Load test",
@@ -34,6 +37,7 @@ impl Tab {
     pub(super) fn slug(self) -> &'static str {
         match self {
             Self::Overview => "",
+            Self::Latency => "latency",
             Self::Health => "health",
             Self::Queries => "queries",
             Self::Load => "load",

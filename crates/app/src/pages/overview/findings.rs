@@ -14,8 +14,7 @@ pub(super) fn FindingsPanel(overview: Overview) -> impl IntoView {
                 <h2 id="findings-h">"Latest findings"</h2>
             </div>
             <Transition fallback=|| view! { <Skeleton lines=4/> }>
-                {move || Suspend::new(async move {
-                    match overview.findings.await {
+                {move || overview.findings.get().map(|answer| match answer {
                         Ok(page) if page.items.is_empty() => {
                             view! { <p class="panel__body small muted">"Nothing needs you: all checks are within their limits."</p> }
                                 .into_any()
@@ -33,8 +32,7 @@ pub(super) fn FindingsPanel(overview: Overview) -> impl IntoView {
                             .into_any()
                         }
                         Err(_) => view! { <p class="panel__body small muted">"Findings cannot be read now."</p> }.into_any(),
-                    }
-                })}
+                }).into_any()}
             </Transition>
         </section>
     }

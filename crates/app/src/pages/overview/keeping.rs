@@ -1,27 +1,20 @@
 //! What a person must know of the dashboard itself: that measurements are lost, or soon would be.
 
-use leptos::prelude::*;
-
-use super::Overview;
 use crate::{
     components::{Notice, Tone},
-    rpc::overview::Keeping,
+    rpc::overview::{Keeping, Numbers},
 };
+use leptos::prelude::*;
 
 /// Nothing while all is well.
 #[component]
-pub(super) fn KeepingNotice(overview: Overview) -> impl IntoView {
+pub(super) fn KeepingNotice(numbers: Memo<Option<Numbers>>) -> impl IntoView {
+    let keeping = Memo::new(move |_| numbers.get().map(|numbers| numbers.keeping).unwrap_or_default());
     view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                let keeping = overview.summary.await.map(|summary| summary.keeping).unwrap_or_default();
-                words(keeping).map(|(title, what)| {
-                    view! { <Notice tone=Tone::Warn title><p>{what}</p></Notice> }.into_any()
-                })
-            })}
-        </Transition>
+        {move || words(keeping.get()).map(|(title, what)| {
+            view! { <Notice tone=Tone::Warn title><p>{what}</p></Notice> }.into_any()
+        }).into_any()}
     }
-    .into_any()
 }
 
 fn words(Keeping { no_disk, lost }: Keeping) -> Option<(String, String)> {

@@ -1,16 +1,21 @@
 //! The list of connections, a page of it at a time.
 
-use common::Page;
+use common::{Page, event::EventKind, list};
 use leptos::{prelude::*, task::spawn_local};
+use wasm_bindgen::JsCast;
 
 use super::{Overview, filter::Filter, row::RowOf};
 use crate::{
     components::{Empty, IconName, ProblemNotice, Skeleton, Toasts},
+    live::{Event, Soon, use_live},
     rpc::{RpcError, overview as rpc, overview::Row},
 };
 
+/// While every measurement says what the one before said, only the order may change, and slowly.
+const RENEW_MS: f64 = 15_000.0;
+
 /// What "Show next" fetches.
-const PAGE: u64 = common::list::DEFAULT_LIMIT as u64;
+const PAGE: u64 = list::DEFAULT_LIMIT as u64;
 
 #[component]
 pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
@@ -18,8 +23,7 @@ pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
     view! {
         <div class="list__body" class:list__body--pending=pending>
         <Transition fallback=|| view! { <Skeleton lines=8/> } set_pending>
-            {move || Suspend::new(async move {
-                match overview.list.await {
+            {move || overview.list.get().map(|answer| match answer {
                     Ok(page) if page.items.is_empty() => view! { <NoneFound overview/> }.into_any(),
                     Ok(page) => view! { <Table overview page/> }.into_any(),
                     Err(RpcError(problem)) => {
@@ -37,8 +41,7 @@ pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
                         }
                         .into_any()
                     }
-                }
-            })}
+                }).into_any()}
         </Transition>
         </div>
     }
@@ -47,6 +50,12 @@ pub(super) fn ConnectionList(overview: Overview) -> impl IntoView {
 #[component]
 fn NoneFound(overview: Overview) -> impl IntoView {
     let filter = overview.filter.get_untracked();
+    let again = Soon::new(move || async move { _ = overview.reloads.try_update(|count| *count += 1) });
+    use_live().on(move |event| {
+        if event.is_news() {
+            again.ask(0.0);
+        }
+    });
     let title = match (filter.q.as_str(), filter.status) {
         ("", Some(status)) => format!("No connection is “{}”", status.label()),
         (q, _) => format!("Nothing matches “{q}”"),
@@ -74,23 +83,111 @@ fn NoneFound(overview: Overview) -> impl IntoView {
     }
 }
 
+/// A page of the list, and what was shown below it.
+#[derive(Clone, Copy)]
+struct Shown {
+    rows: RwSignal<Vec<RwSignal<Row>>>,
+    total: RwSignal<u64>,
+    next: RwSignal<Option<String>>,
+}
+
+impl Shown {
+    fn new(page: Page<Row>) -> Self {
+        let Page { items, total, next } = page;
+        let rows = items.into_iter().map(RwSignal::new).collect();
+        Self { rows: RwSignal::new(rows), total: RwSignal::new(total), next: RwSignal::new(next) }
+    }
+
+    /// Shows what has been read anew: a row that stays where it was is only changed, and the focus stays on its
+    /// connection.
+    fn renew(self, page: Page<Row>) {
+        let Page { items, total, next } = page;
+        self.total.try_set(total);
+        self.next.try_set(next);
+        let Some(rows) = self.rows.try_get_untracked() else { return };
+        let same = rows.len() == items.len()
+            && rows.iter().zip(&items).all(|(row, new)| row.with_untracked(|row| row.id == new.id));
+        if same {
+            for (row, new) in rows.into_iter().zip(items) {
+                if row.with_untracked(|row| *row != new) {
+                    row.set(new);
+                }
+            }
+        } else {
+            let focused = document().active_element().and_then(|element| element.get_attribute("href"));
+            self.rows.set(items.into_iter().map(RwSignal::new).collect());
+            if let Some(href) = focused {
+                request_animation_frame(move || focus_on(&href));
+            }
+        }
+    }
+
+    /// What an event holds, before anything is asked.
+    fn note(self, event: &Event) {
+        let Some(id) = event.connection_id else { return };
+        let Some(rows) = self.rows.try_get_untracked() else { return };
+        let row = rows.into_iter().find(|row| row.with_untracked(|row| row.id == id));
+        if let (Some(row), Some(status)) = (row, event.status()) {
+            row.update(|row| row.note(event, status));
+        }
+    }
+
+    fn follow(self, overview: Overview, filter: Filter) {
+        let renew = Soon::new(move || {
+            let mut query = filter.clone().list_query();
+            let shown = self.rows.try_with_untracked(|rows| rows.len() as u32).unwrap_or_default();
+            query.limit = Some(shown.clamp(list::DEFAULT_LIMIT, list::MAX_LIMIT));
+            async move {
+                match rpc::list_connections(query).await {
+                    // What stands in place of a list without rows.
+                    Ok(page) if page.items.is_empty() => _ = overview.reloads.try_update(|count| *count += 1),
+                    Ok(page) => self.renew(page),
+                    // The status in the top bar says that nobody answers.
+                    Err(_) => {}
+                }
+            }
+        });
+        use_live().on(move |event| {
+            self.note(event);
+            match event.kind {
+                EventKind::Job | EventKind::Change => {}
+                _ if event.is_news() => renew.ask(0.0),
+                _ => renew.ask(RENEW_MS),
+            }
+        });
+    }
+}
+
+fn focus_on(href: &str) {
+    let links = document().query_selector_all("#list a").ok();
+    let links = links.iter().flat_map(|links| (0..links.length()).filter_map(|at| links.item(at)));
+    let mut elements = links.filter_map(|link| link.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(link) = elements.find(|link| link.get_attribute("href").as_deref() == Some(href)) {
+        let _ = link.focus();
+    }
+}
+
 #[component]
 fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
     let filter = overview.filter.get_untracked();
-    let Page { items, total, next } = page;
-    let first = items.len() as u64;
+    let list = Shown::new(page);
+    list.follow(overview, filter.clone());
+    let Shown { rows, total, next } = list;
     let caption = format!("Connections: {}", filter.sort.label().to_ascii_lowercase());
     let later = filter.cursor.is_some();
-    let more = RwSignal::new(Vec::<Row>::new());
-    let next = RwSignal::new(next);
-    let shown = move || first + more.with(|more| more.len() as u64);
-    let count = move || match (total, shown()) {
+    let shown = move || rows.with(|rows| rows.len() as u64);
+    let count = move || match (total.get(), shown()) {
         (1, _) => "1 connection".to_owned(),
         (total, shown) if shown == total || later => format!("{total} connections"),
         (total, shown) => format!("{shown} of {total} connections"),
     };
-    let left = Signal::derive(move || (!later).then(|| total.saturating_sub(shown())));
-    let rows = items.into_iter().map(|row| view! { <RowOf row/> }.into_any()).collect_view();
+    let left = Signal::derive(move || (!later).then(|| total.get().saturating_sub(shown())));
+    let drawn = move || {
+        let rows = rows.get().into_iter();
+        rows.map(|row| view! { {move || view! { <RowOf row=row.get()/> }.into_any()} }.into_any())
+            .collect_view()
+            .into_any()
+    };
     view! {
         <table class="table list">
             <caption class="sr">{caption}</caption>
@@ -109,8 +206,7 @@ fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
                 </tr>
             </thead>
             <tbody>
-                {rows}
-                {move || more.get().into_iter().map(|row| view! { <RowOf row/> }.into_any()).collect_view().into_any()}
+                {move || drawn()}
             </tbody>
         </table>
         <div class="panel__foot row row--wrap">
@@ -119,7 +215,7 @@ fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
                 let href = filter.with_cursor(None).href();
                 view! { <a class="btn btn--small" href=href>"To the first page"</a> }.into_any()
             })}
-            <NextPage filter next more left/>
+            <NextPage filter next rows left/>
             <span class="row__end hide-s">"Bars: newest on the right; the worse, the taller"</span>
         </div>
     }
@@ -130,7 +226,7 @@ fn Table(overview: Overview, page: Page<Row>) -> impl IntoView {
 fn NextPage(
     filter: Filter,
     next: RwSignal<Option<String>>,
-    more: RwSignal<Vec<Row>>,
+    rows: RwSignal<Vec<RwSignal<Row>>>,
     /// How many connections are not shown yet; not known on a later page.
     left: Signal<Option<u64>>,
 ) -> impl IntoView {
@@ -150,7 +246,7 @@ fn NextPage(
             match rpc::list_connections(query).await {
                 Ok(page) => {
                     next.set(page.next);
-                    more.update(|more| more.extend(page.items));
+                    rows.update(|rows| rows.extend(page.items.into_iter().map(RwSignal::new)));
                 }
                 Err(RpcError(problem)) => toasts.say_problem(&problem),
             }

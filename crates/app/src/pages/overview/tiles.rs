@@ -6,22 +6,15 @@ use common::{
 };
 use leptos::prelude::*;
 
-use super::Overview;
 use crate::{
     components::{Millis, Tile, Tiles, Tone, Unknown},
     rpc::overview::{Availability, Numbers},
 };
 
 #[component]
-pub(super) fn SummaryTiles(overview: Overview) -> impl IntoView {
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                // Why it failed stands where the list would be.
-                overview.summary.await.ok().map(|summary| view! { <NumberTiles summary/> }.into_any()).into_any()
-            })}
-        </Transition>
-    }
+pub(super) fn SummaryTiles(numbers: Memo<Option<Numbers>>) -> impl IntoView {
+    // Why it failed stands where the list would be.
+    view! { {move || numbers.get().map(|summary| view! { <NumberTiles summary/> }.into_any()).into_any()} }
 }
 
 #[component]

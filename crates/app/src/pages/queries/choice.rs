@@ -1,20 +1,24 @@
 //! The order, the range and the connection: links, so that each choice has an address and works without JavaScript.
 
+use chrono::{DateTime, Utc};
 use common::{ConnectionId, statements::StatementOrder};
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::{
-    super::{address::address, range::Range, which_connection::PARAMETER},
+    super::{address::address, which_connection::PARAMETER},
     PATH,
 };
-use crate::components::{Icon, IconName};
+use crate::{
+    clock::{rfc3339, utc_minute},
+    components::{Icon, IconName, Span, TimeRange},
+};
 
 /// What the address says. What it says wrongly is passed over, but times are refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Choice {
     pub(super) order: StatementOrder,
-    pub(super) range: Range,
+    pub(super) range: TimeRange,
     /// `None`: all.
     pub(super) connection: Option<ConnectionId>,
 }
@@ -23,7 +27,7 @@ impl Choice {
     pub(super) fn of_address(query: &ParamsMap) -> Self {
         Self {
             order: query.get_str("order_by").and_then(|order| order.parse().ok()).unwrap_or_default(),
-            range: Range::of_address(query),
+            range: TimeRange::of_address(query),
             connection: query.get_str(PARAMETER).and_then(|id| id.parse().ok()),
         }
     }
@@ -32,12 +36,58 @@ impl Choice {
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         let order = (self.order != StatementOrder::default()).then(|| ("order_by", self.order.to_string()));
         let connection = self.connection.map(|id| (PARAMETER, id.to_string()));
-        order.into_iter().chain(connection).chain(self.range.parameters()).collect()
+        order.into_iter().chain(connection).chain(of_range(&self.range)).collect()
+    }
+
+    /// Its names that a choice of another range keeps.
+    pub(super) const BESIDE_RANGE: &[&str] = &["order_by", PARAMETER];
+
+    /// From when to when, as the server is asked. The usual range leaves both to it, which then also takes what was counted
+    /// before the first reading; what is no time it refuses by name.
+    pub(super) fn ends(&self, now: DateTime<Utc>) -> (Option<String>, Option<String>) {
+        if let Some((name, text)) = self.range.unreadable.clone() {
+            return if name == "from" { (Some(text), None) } else { (None, Some(text)) };
+        }
+        let (from, to) = self.range.bounds(now);
+        match (self.range.window, self.range.span) {
+            (Some(_), _) => (Some(rfc3339(from)), Some(rfc3339(to))),
+            (None, Span::Day) => (None, None),
+            (None, _) => (Some(rfc3339(from)), None),
+        }
+    }
+
+    pub(super) fn range_in_words(&self, now: DateTime<Utc>) -> String {
+        if self.range.window.is_some() {
+            let (from, to) = self.range.bounds(now);
+            return format!("{} to {}", utc_minute(from), utc_minute(to));
+        }
+        let last = match self.range.span {
+            Span::Hour => "hour",
+            Span::SixHours => "6 hours",
+            Span::Day => "24 hours",
+            Span::Week => "7 days",
+            Span::Month => "30 days",
+            Span::Quarter => "90 days",
+        };
+        format!("the last {last}")
     }
 
     pub(super) fn address(&self) -> String {
         address(PATH, &self.parameters())
     }
+}
+
+/// What says a range in an address; nothing for the usual one.
+fn of_range(range: &TimeRange) -> Vec<(&'static str, String)> {
+    if range.window.is_none() && range.span == Span::default() {
+        return Vec::new();
+    }
+    let query = range.query();
+    let value = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+    };
+    ["range", "from", "to"].into_iter().filter_map(|name| Some((name, value(name)?))).collect()
 }
 
 /// The order, where the heads of the columns that are hidden cannot be pressed.
@@ -105,7 +155,8 @@ mod tests {
     fn an_address_and_its_choice_are_the_same() {
         for order in StatementOrder::ALL {
             for connection in [None, Some(ConnectionId(7))] {
-                let range = Range::Between { from: "2026-05-04T14:00".to_owned(), to: String::new() };
+                let window = Some((1_781_447_400_000, 1_781_451_000_000));
+                let range = TimeRange { span: Span::Week, window, unreadable: None };
                 let choice = Choice { order, range, connection };
                 let mut map = ParamsMap::new();
                 for (name, value) in choice.parameters() {
@@ -115,5 +166,25 @@ mod tests {
             }
         }
         assert_eq!(Choice::default().address(), "/queries");
+    }
+
+    #[test]
+    fn what_is_no_time_goes_to_the_server_as_it_was_written() {
+        let mut map = ParamsMap::new();
+        map.insert("from", "yesterday".to_owned());
+        let (from, to) = Choice::of_address(&map).ends(DateTime::UNIX_EPOCH);
+        assert_eq!((from.as_deref(), to), (Some("yesterday"), None));
+        assert_eq!(Choice::default().ends(DateTime::UNIX_EPOCH), (None, None));
+    }
+
+    #[test]
+    fn ranges_are_told_in_words() {
+        let told = |range| Choice { range, ..Choice::default() }.range_in_words(DateTime::UNIX_EPOCH);
+        assert_eq!(told(TimeRange::default()), "the last 24 hours");
+        let window = Some((1_781_447_400_000, 1_781_451_000_000));
+        assert_eq!(
+            told(TimeRange { window, ..TimeRange::default() }),
+            "2026-06-14 14:30 UTC to 2026-06-14 15:30 UTC"
+        );
     }
 }

@@ -6,7 +6,12 @@ mod choice;
 mod not_counted;
 mod row;
 
-use common::{ConnectionId, units};
+use std::sync::Arc;
+
+use charts::Kind;
+use common::{
+    ConnectionId, Problem, event::EventKind, history::ChartData, statements::StatementOrder, units,
+};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -18,21 +23,27 @@ use self::{
 };
 use super::{
     lazy::lazy_page,
-    range::{Range, RangePicker},
     which_connection::{Names, WhichConnection, load_names},
 };
 use crate::{
     Moment,
-    components::{Empty, IconName, Panel, ProblemNotice, Skeleton},
+    components::{
+        Charts, Empty, HistoryChart, IconName, PageRange, Panel, ProblemNotice, RangePicker, Skeleton, Span,
+        TimeRange,
+    },
+    live::{Soon, use_live},
     rpc::{
         RpcError,
-        queries::{Asked, Everywhere, queries},
+        queries::{Asked, Everywhere, queries, queries_over_time},
     },
     use_now, wire,
 };
 
 /// How many statements the page shows.
 const MOST: u32 = 100;
+
+/// Many connections are read one after the other.
+const AFTER_A_READING_MS: f64 = 2000.0;
 
 const PATH: &str = "/queries";
 
@@ -45,26 +56,37 @@ impl AllQueriesPage {
     fn into_view(self) -> AnyView {
         let (query, now) = (use_query_map(), use_now());
         let choice = Memo::new(move |_| query.with(Choice::of_address));
-        let found = wire::load(
-            move || choice.get(),
-            move |choice| {
-                let (from, to) = choice.range.ends(now.get_untracked());
-                queries(Asked {
-                    connection_id: choice.connection,
-                    from,
-                    to,
-                    order_by: choice.order,
-                    limit: MOST,
-                })
-            },
-        );
+        let asked = move |choice: Choice| {
+            let (from, to) = choice.ends(now.get_untracked());
+            Asked { connection_id: choice.connection, from, to, order_by: choice.order, limit: MOST }
+        };
+        let found = wire::load(move || choice.get(), move |choice| queries(asked(choice)));
+        // The chart is the same in every order.
+        let of_chart = Memo::new(move |_| Choice { order: StatementOrder::default(), ..choice.get() });
+        let over_time = wire::load(move || of_chart.get(), move |choice| queries_over_time(asked(choice)));
+        // A statement that somebody has opened to read would close under his eyes.
+        let again = Soon::new(move || async move {
+            if document().query_selector("#queries details[open]").is_ok_and(|open| open.is_none()) {
+                found.refetch();
+                over_time.refetch();
+            }
+        });
+        use_live().on(move |event| {
+            if matches!(event.kind, EventKind::Health | EventKind::Resync)
+                && choice.with_untracked(|choice| choice.connection.is_none_or(|id| event.is_of(id)))
+            {
+                again.ask(AFTER_A_READING_MS);
+            }
+        });
+        let page = PageRange::of_page(Signal::derive(|| PATH.to_owned()), Choice::BESIDE_RANGE);
         view! {
             <Title text="Queries"/>
             <div class="page__head">
                 <h1>"Queries"</h1>
                 <span class="muted small">"what your databases spend their time on"</span>
             </div>
-            <Tools choice names=load_names()/>
+            <Tools choice page names=load_names()/>
+            <OverTime page over_time/>
             <Statements choice found/>
         }
         .into_any()
@@ -73,18 +95,14 @@ impl AllQueriesPage {
 
 /// The range and the connection.
 #[component]
-fn Tools(choice: Memo<Choice>, names: Names) -> impl IntoView {
-    let range = Signal::derive(move || choice.with(|choice| choice.range.clone()));
+fn Tools(choice: Memo<Choice>, page: PageRange, names: Names) -> impl IntoView {
     let connection = Signal::derive(move || choice.with(|choice| choice.connection));
-    let without_range =
-        Signal::derive(move || Choice { range: Range::default(), ..choice.get() }.parameters());
     let without_connection = Signal::derive(move || Choice { connection: None, ..choice.get() }.parameters());
-    let of_range = Callback::new(move |range| Choice { range, ..choice.get() }.address());
     let of_connection =
         Callback::new(move |connection| Choice { connection, ..choice.get_untracked() }.address());
     view! {
         <div class="tools">
-            <RangePicker range href=of_range action=PATH others=without_range/>
+            <RangePicker page keep=Choice::BESIDE_RANGE/>
             <WhichConnection names chosen=connection href=of_connection action=PATH others=without_connection/>
         </div>
     }
@@ -95,7 +113,8 @@ fn Tools(choice: Memo<Choice>, names: Names) -> impl IntoView {
 fn Statements(choice: Memo<Choice>, found: wire::Loaded<Result<Everywhere, RpcError>>) -> impl IntoView {
     let (pending, set_pending) = signal(false);
     let title = Signal::derive(move || choice.with(|choice| format!("{} first", most_of(choice))));
-    let note = move || choice.with(|choice| choice.range.in_words());
+    let now = use_now();
+    let note = move || choice.with(|choice| choice.range_in_words(now.get_untracked()));
     view! {
         <Panel id="queries" title=title note=note>
             <Orders choice/>
@@ -105,16 +124,7 @@ fn Statements(choice: Memo<Choice>, found: wire::Loaded<Result<Everywhere, RpcEr
                         let choice = choice.get_untracked();
                         match found.await {
                             Ok(found) => view! { <Found choice found/> }.into_any(),
-                            Err(RpcError(problem)) => view! {
-                                <div class="panel__body">
-                                    <ProblemNotice problem>
-                                        <a class="btn" href=Choice { range: Range::default(), connection: None, ..choice }.address()>
-                                            "To the last 24 hours of all"
-                                        </a>
-                                    </ProblemNotice>
-                                </div>
-                            }
-                            .into_any(),
+                            Err(RpcError(problem)) => view! { <NotFound choice problem/> }.into_any(),
                         }
                     })}
                 </Transition>
@@ -128,6 +138,44 @@ fn Statements(choice: Memo<Choice>, found: wire::Loaded<Result<Everywhere, RpcEr
         </Transition>
     }
     .into_any()
+}
+
+/// Why there is no list, and a way on.
+#[component]
+fn NotFound(choice: Choice, problem: Problem) -> impl IntoView {
+    let usual = Choice { order: choice.order, ..Choice::default() }.address();
+    let words = "To the last 24 hours of all";
+    // What is no time is told above, where it can be corrected.
+    if choice.range.unreadable.is_some() {
+        return view! {
+            <Empty icon=IconName::Clock title="No range to look at" text="Correct the time above, or go back to the usual range.">
+                <a class="btn" href=usual>{words}</a>
+            </Empty>
+        }
+        .into_any();
+    }
+    view! {
+        <div class="panel__body">
+            <ProblemNotice problem><a class="btn" href=usual>{words}</a></ProblemNotice>
+        </div>
+    }
+    .into_any()
+}
+
+/// How the time is shared among the most expensive statements, over the range. Where there is nothing, or the range is
+/// refused, the list below says why.
+#[component]
+fn OverTime(page: PageRange, over_time: wire::Loaded<Result<ChartData, RpcError>>) -> impl IntoView {
+    let cursor = RwSignal::new(None::<i64>);
+    let zoom = page.zoom;
+    let drawn = move |data: Signal<ChartData>| {
+        view! {
+            <HistoryChart id="time-spent" title="Time spent, each second" data kind=Kind::Statements zoom cursor
+                nothing="Nothing was counted between two readings in this range."/>
+        }
+        .into_any()
+    };
+    view! { <Charts answer=over_time drawn=Arc::new(drawn)/> }.into_any()
 }
 
 /// What stands first.
@@ -195,7 +243,7 @@ fn Nothing(choice: Choice, counted: usize, sources: usize) -> impl IntoView {
         }
         .into_any();
     }
-    let longer = Choice { range: Range::Last(super::range::Last::Quarter), ..choice.clone() };
+    let longer = Choice { range: TimeRange { span: Span::Quarter, ..TimeRange::default() }, ..choice };
     let way_on =
         (longer != choice).then(|| view! { <a class="btn" href=longer.address()>"Look at 90 days"</a> });
     view! {

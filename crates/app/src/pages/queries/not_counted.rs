@@ -29,7 +29,7 @@ fn Group(group: NotCounted) -> impl IntoView {
         .into_iter()
         .map(|connection| {
             view! {
-                <li><a class="badge" href=of_connection(connection.id) title=connection.name.clone()><bdi class="cut">{connection.name.clone()}</bdi></a></li>
+                <li><a class="badge" href=of_connection(connection.id) title=connection.name><bdi class="cut">{connection.name.clone()}</bdi></a></li>
             }
         })
         .collect_view();

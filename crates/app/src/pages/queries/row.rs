@@ -32,7 +32,7 @@ pub(super) fn Row(statement: Statement) -> impl IntoView {
     view! {
         <tr>
             <StatementCell statement=cost.clone() sub=sub.into_any()>{all}</StatementCell>
-            <td class="hide-s queries__where"><a class="cut" href=href title=name.clone()><bdi>{name.clone()}</bdi></a></td>
+            <td class="hide-s queries__where"><a class="cut" href=href title=name><bdi>{name.clone()}</bdi></a></td>
             <td class="r num hide-s">{units::count(cost.calls).to_string()}</td>
             <td class="r num">{units::figures(cost.mean_ms)}</td>
             <td class="r num">{words::long_millis(cost.total_ms)}</td>

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod connections;
 pub mod database;
+pub mod events;
 pub mod findings;
 pub mod health;
 pub mod history;

@@ -7,18 +7,44 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{super::micros, story::Checked};
+use super::{super::micros, copy::copied, story::Checked};
 use crate::{StoreError, session};
 
-const INSERT: &str = "
-insert into dashboard.checks (
-    connection_id, checked_at, total_us, round_trip_us, dns_us, tcp_us, tls_us, auth_us, query_us, ok, held, degraded,
-    error_kind, error_phase, address
-)
+macro_rules! columns {
+    () => {
+        "connection_id, checked_at, total_us, round_trip_us, dns_us, tcp_us, tls_us, auth_us, query_us, ok, held, degraded,
+    error_kind, error_phase, address"
+    };
+}
+
+const COPY: &str = concat!("copy dashboard.checks (", columns!(), ") from stdin (format binary)");
+const TYPES: [Type; 15] = [
+    Type::INT8,
+    Type::TIMESTAMPTZ,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::INT4,
+    Type::BOOL,
+    Type::BOOL,
+    Type::BOOL,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+];
+const INSERT: &str = concat!(
+    "
+insert into dashboard.checks (",
+    columns!(),
+    ")
 select *
 from unnest($1::int8[], $2::timestamptz[], $3::int4[], $4::int4[], $5::int4[], $6::int4[], $7::int4[], $8::int4[],
     $9::int4[], $10::bool[], $11::bool[], $12::bool[], $13::text[], $14::text[], $15::text[])
-on conflict do nothing";
+on conflict do nothing"
+);
 
 /// What is there already stays as it is.
 pub(super) async fn insert(transaction: &Transaction<'_>, checks: &[Checked<'_>]) -> Result<(), StoreError> {
@@ -26,6 +52,9 @@ pub(super) async fn insert(transaction: &Transaction<'_>, checks: &[Checked<'_>]
         return Ok(());
     }
     let rows: Vec<Row> = checks.iter().map(Row::of).collect();
+    if copied(transaction, COPY, &TYPES, rows.len(), |at| rows[at].values()).await? {
+        return Ok(());
+    }
     fn column<T>(rows: &[Row], of: impl Fn(&Row) -> T) -> Vec<T> {
         rows.iter().map(of).collect()
     }
@@ -63,6 +92,7 @@ struct Row {
     degraded: bool,
     error_kind: Option<&'static str>,
     error_phase: Option<&'static str>,
+    /// Where it differs from that of the check before.
     address: Option<String>,
 }
 
@@ -83,7 +113,29 @@ impl Row {
             degraded: checked.degraded,
             error_kind: test.error.as_ref().map(|error| error.kind.as_str()),
             error_phase: test.error.as_ref().map(|error| error.phase.as_str()),
-            address: test.address.as_deref().map(|address| common::text::clean(address, 120)),
+            address: checked.new_address.map(|address| common::text::clean(address, 120)),
         }
+    }
+
+    /// In the order of the columns.
+    fn values(&self) -> [&(dyn ToSql + Sync); 15] {
+        let [dns, tcp, tls, auth, query] = &self.phases;
+        [
+            &self.connection_id,
+            &self.checked_at,
+            &self.total_us,
+            &self.round_trip_us,
+            dns,
+            tcp,
+            tls,
+            auth,
+            query,
+            &self.ok,
+            &self.held,
+            &self.degraded,
+            &self.error_kind,
+            &self.error_phase,
+            &self.address,
+        ]
     }
 }

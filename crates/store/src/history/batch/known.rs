@@ -22,7 +22,8 @@ order by id
 for no key update";
 /// A statement of its own: it sees what was committed while the first one waited.
 const STANDING: &str = "
-select wanted.id, test.checked_at as tested_at, test.ok, health.checked_at as read_at,
+select wanted.id, test.checked_at as tested_at, test.ok,
+    test.result ->> 'address' as address, health.checked_at as read_at,
     coalesce(health.status in ('warning', 'critical'), false) as degraded
 from unnest($1::int8[]) as wanted (id)
 left join dashboard.latest_tests test on test.connection_id = wanted.id
@@ -32,7 +33,7 @@ left join dashboard.latest_health health on health.connection_id = wanted.id";
 #[derive(Debug, Default)]
 pub(super) struct Known(HashMap<i64, Standing>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Standing {
     /// Since which version its address has been what it is.
     pub(super) address_version: i32,
@@ -42,6 +43,8 @@ pub(super) struct Standing {
     pub(super) degraded: bool,
     /// The newest test passed. `None`: never tested.
     pub(super) ok: Option<bool>,
+    /// Which one was reached last.
+    pub(super) address: Option<String>,
     pub(super) paused: bool,
     /// Deleted, and not purged yet.
     pub(super) hidden: bool,
@@ -83,6 +86,7 @@ impl Known {
                 read_at: None,
                 degraded: false,
                 ok: None,
+                address: None,
                 paused: row.try_get("paused")?,
                 hidden: row.try_get("hidden")?,
                 was: ConnectionStatus::Unknown,
@@ -95,6 +99,7 @@ impl Known {
                 standing.read_at = row.try_get("read_at")?;
                 standing.degraded = row.try_get("degraded")?;
                 standing.ok = row.try_get("ok")?;
+                standing.address = row.try_get("address")?;
                 standing.was = standing.status();
             }
         }

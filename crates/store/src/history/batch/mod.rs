@@ -4,6 +4,7 @@
 //! ([`known`]); what is written is then a fixed number of statements, however many measurements there are.
 
 mod checks;
+mod copy;
 mod known;
 mod mark;
 mod newest;
@@ -88,6 +89,7 @@ impl Store {
         {
             return Ok(());
         }
+        self.engine().begin(&transaction).await?;
         let known = Known::of(&transaction, readings).await?;
         let story = Story::of(known, readings);
         checks::insert(&transaction, &story.checks).await?;

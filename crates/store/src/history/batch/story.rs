@@ -14,6 +14,8 @@ pub(super) struct Checked<'a> {
     pub(super) test: &'a TestResult,
     /// It passed, but health was warning or critical.
     pub(super) degraded: bool,
+    /// Where it differs from that of the check before: an address in every row would be a fifth of all history.
+    pub(super) new_address: Option<&'a str>,
 }
 
 /// The newest test of a connection.
@@ -62,11 +64,17 @@ impl<'a> Story<'a> {
             match reading.of {
                 Read::Test(test) => {
                     if tests.insert((id, at)) {
-                        story.checks.push(Checked { test, degraded: test.ok && standing.degraded });
+                        let degraded = test.ok && standing.degraded;
+                        let address = test.address.as_deref();
+                        let new_address = address.filter(|_| standing.address.as_deref() != address);
+                        story.checks.push(Checked { test, degraded, new_address });
                     }
                     if is_newest(standing.tested_at) {
                         standing.tested_at = Some(at);
                         standing.ok = Some(test.ok);
+                        if test.address.is_some() {
+                            standing.address.clone_from(&test.address);
+                        }
                         story.tested(test);
                     }
                 }

@@ -5,6 +5,7 @@
 //! before and after rows are written, how rollups are kept and old rows dropped) stands in one module for each.
 
 mod native;
+mod timescaledb;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::{Client, Transaction};
 
 pub(crate) use self::native::Room;
+pub use self::timescaledb::{Progress, convert_history};
 use super::maintenance::Maintenance;
 use crate::{Store, StoreConfig, StoreError, session};
 
@@ -20,24 +22,33 @@ use crate::{Store, StoreConfig, StoreError, session};
 pub(crate) enum Engine {
     /// Range partitions and rollups that the dashboard makes itself.
     Native,
+    /// Hypertables, continuous aggregates and policies.
+    Timescaledb,
 }
 
 const RECORDED: &str = "select engine from dashboard.history_engine";
 
 impl Engine {
-    const ALL: [Self; 1] = [Self::Native];
+    const ALL: [Self; 2] = [Self::Native, Self::Timescaledb];
 
     /// As it is recorded, and as the API calls it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::Timescaledb => "timescaledb",
         }
     }
 
-    /// The engine of this database; at the first start it is made. Runs within the lock of the migrations.
+    /// The engine of this database; at the first start it is made: TimescaleDB where it is offered, else the native one. Runs within the lock of the migrations.
     pub(crate) async fn choose(client: &mut Client, config: &StoreConfig) -> Result<Self, StoreError> {
         if let Some(engine) = Self::recorded(client).await? {
+            if engine == Self::Timescaledb {
+                timescaledb::configure(client, config).await?;
+            }
             return Ok(engine);
+        }
+        if timescaledb::make_where_offered(client, config).await? {
+            return Ok(Self::Timescaledb);
         }
         native::make(client, &config.chunk_interval).await?;
         Ok(Self::Native)
@@ -59,6 +70,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         match self {
             Self::Native => native::make_room(store, times).await,
+            Self::Timescaledb => Ok(()),
         }
     }
 
@@ -66,6 +78,15 @@ impl Engine {
     pub(super) fn lost_room(self, store: &Store, error: &StoreError) -> bool {
         match self {
             Self::Native => native::lost_room(store, error),
+            Self::Timescaledb => false,
+        }
+    }
+
+    /// Makes a transaction ready for rows of any time.
+    pub(super) async fn begin(self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Native => Ok(()),
+            Self::Timescaledb => timescaledb::open_compressed(transaction).await,
         }
     }
 
@@ -77,6 +98,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         match self {
             Self::Native => native::wrote(transaction, rows).await,
+            Self::Timescaledb => Ok(()),
         }
     }
 
@@ -84,6 +106,7 @@ impl Engine {
     pub(crate) async fn forget(self, transaction: &Transaction<'_>, ids: &[i64]) -> Result<(), StoreError> {
         match self {
             Self::Native => native::forget(transaction, ids).await,
+            Self::Timescaledb => timescaledb::forget(transaction, ids).await,
         }
     }
 
@@ -96,6 +119,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         match self {
             Self::Native => native::keep_up(store, now, done).await,
+            Self::Timescaledb => Ok(()),
         }
     }
 
@@ -108,6 +132,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         match self {
             Self::Native => native::expire(store, now, done).await,
+            Self::Timescaledb => timescaledb::expire(store, now, done).await,
         }
     }
 
@@ -115,15 +140,17 @@ impl Engine {
     pub(crate) async fn extent(self, client: &Client) -> Result<Extent, StoreError> {
         match self {
             Self::Native => native::extent(client).await,
+            Self::Timescaledb => timescaledb::extent(client).await,
         }
     }
 }
 
 /// How much history there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Extent {
     pub(crate) rows: i64,
     /// With indexes and rollups.
     pub(crate) bytes: i64,
     pub(crate) oldest: Option<DateTime<Utc>>,
+    pub(crate) timescaledb_version: Option<String>,
 }

@@ -5,6 +5,7 @@ mod findings;
 mod fine;
 mod not_read;
 mod numbers;
+mod over_time;
 mod score;
 mod summary;
 
@@ -19,6 +20,7 @@ use self::{
     fine::FinePanel,
     not_read::{Advice, NotReadPanel},
     numbers::NumbersPanel,
+    over_time::{OverTime, OverTimePanel},
     score::Score,
 };
 use super::{
@@ -39,14 +41,14 @@ lazy_page! {
 
 impl HealthPage {
     fn into_view(self) -> AnyView {
-        let setup = Advice::load();
-        let content = move |detail| view! { <HealthTab detail setup/> }.into_any();
+        let (setup, over_time) = (Advice::load(), OverTime::load());
+        let content = move |detail| view! { <HealthTab detail setup over_time/> }.into_any();
         frame::page(Tab::Health, self.outcome, Arc::new(content))
     }
 }
 
 #[component]
-fn HealthTab(detail: Detail, setup: Advice) -> impl IntoView {
+fn HealthTab(detail: Detail, setup: Advice, over_time: OverTime) -> impl IntoView {
     setup.follow(detail);
     view! {
         <Panel id="score" title="Health" note=move || view! { <ReadAt detail/> } actions=move || view! { <CheckNow detail/> }>
@@ -75,6 +77,7 @@ fn HealthTab(detail: Detail, setup: Advice) -> impl IntoView {
                 }
             })}
         </AfterReading>
+        <OverTimePanel detail over_time/>
     }
     .into_any()
 }

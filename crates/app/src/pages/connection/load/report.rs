@@ -1,6 +1,7 @@
 //! What a load test measured, or has measured so far: the numbers that matter, each second as a line, how long answers
 //! took, and what failed.
 
+use charts::{Chart, Hidden};
 use common::{
     TestErrorKind,
     load::{LoadClient, LoadLatency, LoadReport, LoadSecond},
@@ -8,7 +9,7 @@ use common::{
 };
 use leptos::prelude::*;
 
-use crate::components::{Bar, Chart, Line, Millis, Notice, Panel, Tile, Tiles, Tone, Unknown};
+use crate::components::{Bar, Legend, Millis, Notice, Panel, Plot, Tile, Tiles, Tone, Unknown};
 
 /// `seconds` is how long the test takes in all.
 #[component]
@@ -104,56 +105,22 @@ fn Seconds(timeline: Vec<LoadSecond>, seconds: f64, running: bool) -> impl IntoV
         .last()
         .filter(|_| running)
         .map(|last| format!("second {}: {}", last.second + 1, units::thousands(last.requests as i64)));
-    let requests: Vec<Option<f64>> = timeline.iter().map(|second| Some(second.requests as f64)).collect();
-    let (p50, p99): (Vec<_>, Vec<_>) = timeline.iter().map(|second| (second.p50_ms, second.p99_ms)).unzip();
-    let (told, told_latency) = (requests_in_words(&timeline), latency_in_words(&timeline));
-    let requests = vec![Line { class: "line--1", points: requests, filled: true }];
-    let latency = vec![
-        Line { class: "line--2", points: p99, filled: false },
-        Line { class: "line--1", points: p50, filled: false },
-    ];
+    let requests = Signal::stored(Chart::of_requests(&timeline, seconds));
+    let answers = Signal::stored(Chart::of_answers(&timeline, seconds));
+    let (shown, shown_answers) = (RwSignal::new(Hidden::default()), RwSignal::new(Hidden::default()));
+    let cursor = RwSignal::new(None::<i64>);
     view! {
         <Panel id="each-second" title="Requests per second" note=move || note.clone()>
-            <Chart label=told lines=requests seconds unit=""/>
+            <Plot id="chart-requests" title="Requests per second" chart=requests hidden=shown cursor
+                nothing="None yet."/>
         </Panel>
-        <Panel id="latency-each-second" title="Latency" note=|| view! {
-            <span class="chart__legend">
-                <span><i class="swatch swatch--1" aria-hidden="true"></i>"Median"</span>
-                <span><i class="swatch swatch--2" aria-hidden="true"></i>"p99"</span>
-            </span>
-        }>
-            <Chart label=told_latency lines=latency seconds unit="ms"/>
+        <Panel id="latency-each-second" title="Latency" note=move || view! { <Legend chart=answers hidden=shown_answers/> }>
+            <Plot id="chart-answers" title="Latency by second" chart=answers hidden=shown_answers cursor
+                nothing="None yet."/>
             <Table timeline/>
         </Panel>
     }
     .into_any()
-}
-
-fn requests_in_words(timeline: &[LoadSecond]) -> String {
-    let counts = timeline.iter().map(|second| second.requests);
-    match (counts.clone().min(), counts.clone().max()) {
-        (Some(least), Some(most)) => format!(
-            "Requests per second, {} seconds: from {} to {}",
-            timeline.len(),
-            units::thousands(least as i64),
-            units::thousands(most as i64)
-        ),
-        _ => "Requests per second: none yet".to_owned(),
-    }
-}
-
-fn latency_in_words(timeline: &[LoadSecond]) -> String {
-    let most = |of: fn(&LoadSecond) -> Option<f64>| timeline.iter().filter_map(of).reduce(f64::max);
-    match (most(|second| second.p50_ms), most(|second| second.p99_ms)) {
-        (Some(p50), Some(p99)) => {
-            format!(
-                "Latency by second: median up to {}, p99 up to {}",
-                units::millis(p50),
-                units::millis(p99)
-            )
-        }
-        _ => "Latency by second: none yet".to_owned(),
-    }
 }
 
 #[component]
@@ -272,22 +239,4 @@ fn Errors(errors: Vec<(TestErrorKind, u64)>) -> impl IntoView {
         view! { <ul class="errors">{items}</ul> }.into_any()
     };
     view! { <Panel id="errors" title="Errors by kind" note=move || note.clone()>{body}</Panel> }.into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn second(second: u32, requests: u64, p50_ms: Option<f64>) -> LoadSecond {
-        LoadSecond { second, requests, failed: 0, p50_ms, p99_ms: p50_ms.map(|ms| ms * 2.0) }
-    }
-
-    #[test]
-    fn the_lines_are_told_in_words() {
-        let timeline = [second(0, 980, Some(1.0)), second(1, 1840, None), second(2, 1700, Some(2.5))];
-        assert_eq!(requests_in_words(&timeline), "Requests per second, 3 seconds: from 980 to 1840");
-        assert_eq!(latency_in_words(&timeline), "Latency by second: median up to 2.50 ms, p99 up to 5.00 ms");
-        assert_eq!(requests_in_words(&[]), "Requests per second: none yet");
-        assert_eq!(latency_in_words(&[second(0, 0, None)]), "Latency by second: none yet");
-    }
 }

@@ -34,6 +34,7 @@ pub(in super::super) async fn extent(client: &Client) -> Result<Extent, StoreErr
         rows: row.try_get("rows")?,
         bytes: row.try_get::<_, Option<i64>>("bytes")?.unwrap_or(0),
         oldest: None,
+        timescaledb_version: None,
     };
     // There is no index by time alone: the first partition that holds anything is read, and no other.
     for slot in partitions::list(client).await? {

@@ -16,7 +16,7 @@ pub(super) use self::{
     stale::wrote,
 };
 use super::super::{maintenance::Maintenance, resolution::Resolution};
-use crate::{ChunkInterval, Store, StoreError, session};
+use crate::{ChunkInterval, Store, StoreError, open::commit, session};
 
 /// Tables, rollups and views.
 const MAKE: &str = include_str!("make.sql");
@@ -42,6 +42,12 @@ const FORGET: [&str; 8] = [
     "delete from dashboard.health_rollups_1h where connection_id = any ($1)",
     "delete from dashboard.health_rollups_1d where connection_id = any ($1)",
 ];
+
+/// Connections that the release before has purged: it knows nothing of rollups.
+const ORPHANS: &str = "
+select coalesce(array_agg(distinct rollup.connection_id), '{}')
+from dashboard.check_rollups_1d rollup
+where not exists (select from dashboard.connections connection where connection.id = rollup.connection_id)";
 
 /// Makes what this engine needs and moves what is there. In one transaction: an older release that writes meanwhile waits,
 /// and then finds a table of the same name.
@@ -92,5 +98,13 @@ pub(super) async fn expire(
     let oldest = now - TimeDelta::days(i64::from(store.retention_days()));
     done.partitions_dropped += partitions::drop_before(store, oldest).await?;
     done.rows_dropped += rollups::drop_old(store, now).await?;
+    let mut session = store.session().await?;
+    let transaction = session.begin().await?;
+    let row = session::row(&transaction, ORPHANS, &[]).await?;
+    let orphans: Vec<i64> = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+    if !orphans.is_empty() {
+        forget(&transaction, &orphans).await?;
+        commit(transaction).await?;
+    }
     Ok(())
 }
