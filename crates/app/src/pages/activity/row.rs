@@ -42,7 +42,7 @@ pub(super) fn Row(check: Check) -> impl IntoView {
                 <div class="name">
                     <Shape tone label/>
                     <a class="cut" href=format!("/connections/{connection_id}") title=name><bdi>{name.clone()}</bdi></a>
-                    <span class=format!("name__sub cut {class}")>{sub}</span>
+                    <span class="name__sub cut"><span class=class>{sub}</span></span>
                 </div>
             </td>
             <td class="hide-s">{what(kind, &phases, total_ms, failure)}</td>
