@@ -59,6 +59,8 @@ struct Overview {
     reloads: RwSignal<u32>,
     /// The same without the list, which follows by itself.
     recounts: RwSignal<u32>,
+    /// There is no connection: what is shown instead of a list has no row that could follow.
+    is_empty: StoredValue<bool>,
 }
 
 impl Overview {
@@ -71,6 +73,7 @@ impl Overview {
             filter,
             reloads,
             recounts,
+            is_empty: StoredValue::new(false),
             summary: wire::load(count, |_| rpc::summary()),
             list: wire::load(
                 move || (filter.get(), reloads.get()),
@@ -87,14 +90,9 @@ impl Overview {
 
     /// Keeps the numbers and the findings up to date: at once where something stands otherwise, and else now and then.
     fn follow(self) {
-        let is_empty = StoredValue::new(false);
-        Effect::new(move |_| {
-            let none = |numbers: Numbers| numbers.connections.total == 0;
-            is_empty.set_value(self.summary.get().and_then(Result::ok).is_some_and(none));
-        });
         let recount = Soon::new(move || async move {
-            // The list of none has no row that could follow.
-            let again = if is_empty.try_get_value() == Some(true) { self.reloads } else { self.recounts };
+            let again =
+                if self.is_empty.try_get_value() == Some(true) { self.reloads } else { self.recounts };
             again.try_update(|count| *count += 1);
         });
         use_live().on(move |event| match event.kind {
@@ -123,6 +121,7 @@ pub fn OverviewPage() -> impl IntoView {
                 let nothing_yet = Memo::new(move |_| {
                     overview.summary.get().is_some_and(|answer| answer.is_ok_and(|summary| summary.connections.total == 0))
                 });
+                overview.is_empty.set_value(nothing_yet.get());
                 if nothing_yet.get() {
                     view! { <FirstRun/> }.into_any()
                 } else {
