@@ -93,7 +93,6 @@ async fn an_address_of_the_api_that_is_none_is_a_problem_and_not_a_page() {
         "/api/nothing",
         "/api/db/connections/",
         "/rpc/nothing",
-        "/api/events",
         "/api/db/connections/1/trust",
     ] {
         dashboard.get(path).await.problem(404, "not_found");
