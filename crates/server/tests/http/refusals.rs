@@ -88,13 +88,9 @@ async fn what_names_no_connection_is_404() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_the_api_that_is_none_is_a_problem_and_not_a_page() {
     let dashboard = Dashboard::start().await;
-    for path in [
-        "/api",
-        "/api/nothing",
-        "/api/db/connections/",
-        "/rpc/nothing",
-        "/api/db/connections/1/trust",
-    ] {
+    for path in
+        ["/api", "/api/nothing", "/api/db/connections/", "/rpc/nothing", "/api/db/connections/1/trust"]
+    {
         dashboard.get(path).await.problem(404, "not_found");
     }
     let answer = send(dashboard.request(Method::PATCH, ALL)).await;
