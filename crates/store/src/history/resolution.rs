@@ -11,6 +11,42 @@ pub(super) enum Resolution {
 }
 
 impl Resolution {
+    /// From fine to coarse: each is made from the one before.
+    pub(super) const ALL: [Self; 3] = [Self::FiveMinutes, Self::Hour, Self::Day];
+
+    /// As the names of its rollups end.
+    fn name(self) -> &'static str {
+        match self {
+            Self::FiveMinutes => "5m",
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
+    /// The name of the one that it is made from; nothing of the finest, which is made from raw rows.
+    fn finer(self) -> &'static str {
+        match self {
+            Self::FiveMinutes => "",
+            Self::Hour => Self::FiveMinutes.name(),
+            Self::Day => Self::Hour.name(),
+        }
+    }
+
+    /// As an interval.
+    fn width(self) -> &'static str {
+        match self {
+            Self::FiveMinutes => "5 minutes",
+            Self::Hour => "1 hour",
+            Self::Day => "1 day",
+        }
+    }
+
+    /// A statement that is written once for all of them: `{r}` is the name, `{finer}` that of the next finer one, and
+    /// `{width}` the width. Nothing but these constants is put in.
+    pub(super) fn in_sql(self, template: &str) -> String {
+        template.replace("{r}", self.name()).replace("{finer}", self.finer()).replace("{width}", self.width())
+    }
+
     pub(super) fn seconds(self) -> i64 {
         match self {
             Self::FiveMinutes => 300,
@@ -49,6 +85,14 @@ pub(super) fn floor(at: DateTime<Utc>, seconds: i64) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_written_once_for_all() {
+        let sql = "insert into a_{r} select interval '{width}' from a_{finer}";
+        assert_eq!(Resolution::Day.in_sql(sql), "insert into a_1d select interval '1 day' from a_1h");
+        assert_eq!(Resolution::Hour.in_sql(sql), "insert into a_1h select interval '1 hour' from a_5m");
+        assert_eq!(Resolution::FiveMinutes.in_sql("a_{r} '{width}'"), "a_5m '5 minutes'");
+    }
 
     #[test]
     fn buckets_begin_at_whole_multiples_also_before_1970() {

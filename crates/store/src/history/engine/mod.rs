@@ -10,11 +10,11 @@ mod timescaledb;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::{Client, Transaction, types::Type};
 
 pub(crate) use self::native::Room;
 pub use self::timescaledb::{Progress, convert_history};
-use super::maintenance::Maintenance;
+use super::{maintenance::Maintenance, resolution::Resolution};
 use crate::{Store, StoreConfig, StoreError, session};
 
 /// What keeps history.
@@ -153,4 +153,18 @@ pub(crate) struct Extent {
     pub(crate) bytes: i64,
     pub(crate) oldest: Option<DateTime<Utc>>,
     pub(crate) timescaledb_version: Option<String>,
+}
+
+/// Drops buckets that are older than they are kept. `after`: what the names of their tables end with. Answers how many.
+async fn drop_old_buckets(client: &Client, after: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for resolution in Resolution::ALL {
+        let oldest = now - resolution.kept();
+        for kind in ["check", "health"] {
+            let drop = resolution
+                .in_sql(&format!("delete from dashboard.{kind}_rollups_{{r}}{after} where bucket < $1"));
+            gone += session::sweep(client, &drop, &[(&oldest, Type::TIMESTAMPTZ)]).await?;
+        }
+    }
+    Ok(gone)
 }

@@ -15,11 +15,15 @@ pub(super) use self::{
     partitions::{lost_room, make_room},
     stale::wrote,
 };
-use super::super::{maintenance::Maintenance, resolution::Resolution};
+use super::{
+    super::{maintenance::Maintenance, resolution::Resolution},
+    drop_old_buckets,
+};
 use crate::{ChunkInterval, Store, StoreError, open::commit, session};
 
-/// Tables, rollups and views.
+/// Raw tables; rollups and views for each resolution.
 const MAKE: &str = include_str!("make.sql");
+const MAKE_ROLLUPS: &str = include_str!("make_rollups.sql");
 /// The rows that were there before.
 const MOVE: &str = include_str!("move.sql");
 /// In which slots they lie.
@@ -32,15 +36,13 @@ from (
 ) row";
 const RECORD: &str = "insert into dashboard.history_engine (engine) values ('native') returning chosen_at";
 
-const FORGET: [&str; 8] = [
+const FORGET: [&str; 2] = [
     "delete from dashboard.checks where connection_id = any ($1)",
     "delete from dashboard.health_samples where connection_id = any ($1)",
-    "delete from dashboard.check_rollups_5m where connection_id = any ($1)",
-    "delete from dashboard.check_rollups_1h where connection_id = any ($1)",
-    "delete from dashboard.check_rollups_1d where connection_id = any ($1)",
-    "delete from dashboard.health_rollups_5m where connection_id = any ($1)",
-    "delete from dashboard.health_rollups_1h where connection_id = any ($1)",
-    "delete from dashboard.health_rollups_1d where connection_id = any ($1)",
+];
+const FORGET_ROLLUPS: [&str; 2] = [
+    "delete from dashboard.check_rollups_{r} where connection_id = any ($1)",
+    "delete from dashboard.health_rollups_{r} where connection_id = any ($1)",
 ];
 
 /// Connections that the release before has purged: it knows nothing of rollups.
@@ -54,6 +56,9 @@ where not exists (select from dashboard.connections connection where connection.
 pub(super) async fn make(client: &mut Client, interval: &ChunkInterval) -> Result<(), StoreError> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(MAKE).await?;
+    for resolution in Resolution::ALL {
+        transaction.batch_execute(&resolution.in_sql(MAKE_ROLLUPS)).await?;
+    }
     let hours = interval.hours();
     let params = &[(&hours.cast_signed() as _, Type::INT4)];
     let mut wanted = std::collections::BTreeSet::new();
@@ -71,6 +76,11 @@ pub(super) async fn make(client: &mut Client, interval: &ChunkInterval) -> Resul
 pub(super) async fn forget(transaction: &Transaction<'_>, ids: &[i64]) -> Result<(), StoreError> {
     for statement in FORGET {
         session::sweep(transaction, statement, &[(&ids, Type::INT8_ARRAY)]).await?;
+    }
+    for resolution in Resolution::ALL {
+        for statement in FORGET_ROLLUPS {
+            session::sweep(transaction, &resolution.in_sql(statement), &[(&ids, Type::INT8_ARRAY)]).await?;
+        }
     }
     Ok(())
 }
@@ -97,8 +107,8 @@ pub(super) async fn expire(
 ) -> Result<(), StoreError> {
     let oldest = now - TimeDelta::days(i64::from(store.retention_days()));
     done.partitions_dropped += partitions::drop_before(store, oldest).await?;
-    done.rows_dropped += rollups::drop_old(store, now).await?;
     let mut session = store.session().await?;
+    done.rows_dropped += drop_old_buckets(session.client(), "", now).await?;
     let transaction = session.begin().await?;
     let row = session::row(&transaction, ORPHANS, &[]).await?;
     let orphans: Vec<i64> = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();

@@ -10,10 +10,10 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Client, types::Type};
+use tokio_postgres::Client;
 
 use super::{
-    super::{super::resolution::Resolution, Engine},
+    super::{super::resolution::Resolution, Engine, drop_old_buckets},
     FIND_EXTENSION, OPEN_COMPRESSED, make_all, offer,
 };
 use crate::{
@@ -40,43 +40,12 @@ from pg_inherits
 join pg_class on pg_class.oid = inhrelid
 where inhparent = 'dashboard.checks_native'::regclass
 order by relname desc";
-const ROLLUPS: [&str; 6] = [
-    "check_rollups_5m",
-    "health_rollups_5m",
-    "check_rollups_1h",
-    "health_rollups_1h",
-    "check_rollups_1d",
-    "health_rollups_1d",
-];
 const SCHEMA: &str = "
 select quote_ident(nspname)
 from pg_extension join pg_namespace on pg_namespace.oid = extnamespace
 where extname = 'timescaledb'";
 
 const HAS_BEFORE: &str = "select to_regclass('dashboard.history_before') is not null";
-const EXPIRE_BEFORE: [(Resolution, [&str; 2]); 3] = [
-    (
-        Resolution::FiveMinutes,
-        [
-            "delete from dashboard.check_rollups_5m_before where bucket < $1",
-            "delete from dashboard.health_rollups_5m_before where bucket < $1",
-        ],
-    ),
-    (
-        Resolution::Hour,
-        [
-            "delete from dashboard.check_rollups_1h_before where bucket < $1",
-            "delete from dashboard.health_rollups_1h_before where bucket < $1",
-        ],
-    ),
-    (
-        Resolution::Day,
-        [
-            "delete from dashboard.check_rollups_1d_before where bucket < $1",
-            "delete from dashboard.health_rollups_1d_before where bucket < $1",
-        ],
-    ),
-];
 
 /// How far a conversion is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,9 +169,13 @@ async fn move_partition(client: &mut Client, slot: &str) -> Result<u64, StoreErr
 async fn roll_up(client: &Client) -> Result<(), StoreError> {
     let Some(row) = session::row(client, SCHEMA, &[]).await? else { return Ok(()) };
     let schema: &str = row.try_get(0)?;
-    for rollup in ROLLUPS {
-        let refresh = format!("call {schema}.refresh_continuous_aggregate('dashboard.{rollup}', null, null)");
-        client.batch_execute(&refresh).await?;
+    for resolution in Resolution::ALL {
+        for kind in ["check", "health"] {
+            let refresh = format!(
+                "call {schema}.refresh_continuous_aggregate('dashboard.{kind}_rollups_{{r}}', null, null)"
+            );
+            client.batch_execute(&resolution.in_sql(&refresh)).await?;
+        }
     }
     Ok(())
 }
@@ -212,12 +185,5 @@ pub(super) async fn expire_before(client: &Client, now: DateTime<Utc>) -> Result
     if session::row(client, HAS_BEFORE, &[]).await?.is_none_or(|row| !row.get::<_, bool>(0)) {
         return Ok(0);
     }
-    let mut gone = 0;
-    for (resolution, statements) in EXPIRE_BEFORE {
-        let oldest = now - resolution.kept();
-        for statement in statements {
-            gone += session::sweep(client, statement, &[(&oldest, Type::TIMESTAMPTZ)]).await?;
-        }
-    }
-    Ok(gone)
+    drop_old_buckets(client, "_before", now).await
 }

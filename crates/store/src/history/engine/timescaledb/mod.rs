@@ -10,12 +10,16 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::{Client, GenericClient, Transaction, types::Type};
 
 pub use self::convert::{Progress, convert_history};
-use super::{super::maintenance::Maintenance, Extent};
+use super::{
+    super::{maintenance::Maintenance, resolution::Resolution},
+    Extent,
+};
 use crate::{Store, StoreConfig, StoreError, session};
 
 const FROM_PLAIN: &str = include_str!("from_plain.sql");
 const TABLES: &str = include_str!("tables.sql");
-const ROLLUPS: &str = include_str!("rollups.sql");
+const ROLLUPS_FROM_ROWS: &str = include_str!("rollups_from_rows.sql");
+const ROLLUPS_FROM_FINER: &str = include_str!("rollups_from_finer.sql");
 const VIEWS: &str = include_str!("views.sql");
 const FUNCTIONS: &str = include_str!("functions.sql");
 const POLICIES: &str = include_str!("policies.sql");
@@ -95,7 +99,14 @@ async fn make_all(
     for hypertable in HYPERTABLES {
         session::sweep(transaction, hypertable, &[(&hours, Type::INT4)]).await?;
     }
-    for statements in [ROLLUPS, views, FUNCTIONS, ROLLUP_POLICIES] {
+    transaction.batch_execute(ROLLUPS_FROM_ROWS).await?;
+    for resolution in [Resolution::Hour, Resolution::Day] {
+        transaction.batch_execute(&resolution.in_sql(ROLLUPS_FROM_FINER)).await?;
+    }
+    for resolution in Resolution::ALL {
+        transaction.batch_execute(&resolution.in_sql(views)).await?;
+    }
+    for statements in [FUNCTIONS, ROLLUP_POLICIES] {
         transaction.batch_execute(statements).await?;
     }
     set_policies(transaction, config).await?;

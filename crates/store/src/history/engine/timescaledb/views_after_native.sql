@@ -1,13 +1,13 @@
 -- What readers see: continuous aggregates from the cut on, and before it the rollups that the native engine had made. The cut
 -- is the begin of a day, so that it divides no bucket.
 
-create view dashboard.check_series_5m as
+create view dashboard.check_series_{r} as
 select
     connection_id, bucket, round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks,
     failures, round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count,
     dns_min, dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
     query_count, query_min, query_max, round_trip_histogram, total_histogram
-from dashboard.check_rollups_5m
+from dashboard.check_rollups_{r}
 where bucket >= (select cut from dashboard.history_before)
 union all
 select
@@ -15,66 +15,14 @@ select
     failures, round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count,
     dns_min, dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
     query_count, query_min, query_max, round_trip_histogram, total_histogram
-from dashboard.check_rollups_5m_before;
+from dashboard.check_rollups_{r}_before;
 
-create view dashboard.check_series_1h as
-select
-    connection_id, bucket, round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks,
-    failures, round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count,
-    dns_min, dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
-    query_count, query_min, query_max, round_trip_histogram, total_histogram
-from dashboard.check_rollups_1h
-where bucket >= (select cut from dashboard.history_before)
-union all
-select
-    connection_id, bucket, round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks,
-    failures, round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count,
-    dns_min, dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
-    query_count, query_min, query_max, round_trip_histogram, total_histogram
-from dashboard.check_rollups_1h_before;
-
-create view dashboard.check_series_1d as
-select
-    connection_id, bucket, round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks,
-    failures, round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count,
-    dns_min, dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
-    query_count, query_min, query_max, round_trip_histogram, total_histogram
-from dashboard.check_rollups_1d
-where bucket >= (select cut from dashboard.history_before)
-union all
-select
-    connection_id, bucket, round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks,
-    failures, round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count,
-    dns_min, dns_max, tcp_count, tcp_min, tcp_max, tls_count, tls_min, tls_max, auth_count, auth_min, auth_max,
-    query_count, query_min, query_max, round_trip_histogram, total_histogram
-from dashboard.check_rollups_1d_before;
-
-create view dashboard.health_series_5m as
+create view dashboard.health_series_{r} as
 select
     connection_id, bucket, readings, failures, counts, sums, minima, maxima
-from dashboard.health_rollups_5m
+from dashboard.health_rollups_{r}
 where bucket >= (select cut from dashboard.history_before)
 union all
 select
     connection_id, bucket, readings, failures, counts, sums, minima, maxima
-from dashboard.health_rollups_5m_before;
-
-create view dashboard.health_series_1h as
-select
-    connection_id, bucket, readings, failures, counts, sums, minima, maxima
-from dashboard.health_rollups_1h
-where bucket >= (select cut from dashboard.history_before)
-union all
-select
-    connection_id, bucket, readings, failures, counts, sums, minima, maxima
-from dashboard.health_rollups_1h_before;
-
-create view dashboard.health_series_1d as
-select
-    connection_id, bucket, readings, failures, counts, sums, minima, maxima
-from dashboard.health_rollups_1d
-where bucket >= (select cut from dashboard.history_before)
-union all
-select
-    connection_id, bucket, readings, failures, counts, sums, minima, maxima
-from dashboard.health_rollups_1d_before;
+from dashboard.health_rollups_{r}_before;

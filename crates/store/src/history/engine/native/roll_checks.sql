@@ -1,6 +1,6 @@
 -- Anew, from the next finer rollup. $1 connections, $2 from and $3 to, in whole buckets that do not overlap.
 -- Histograms are counted by grouping twice: the aggregates that the views use take several times as long.
-insert into dashboard.check_rollups_1h (
+insert into dashboard.check_rollups_{r} (
     connection_id, bucket,
     round_trip_sum, total_sum, dns_sum, tcp_sum, tls_sum, auth_sum, query_sum, checks, failures,
     round_trip_count, round_trip_min, round_trip_max, total_count, total_min, total_max, dns_count, dns_min,
@@ -12,7 +12,7 @@ from unnest($1::int8[], $2::timestamptz[], $3::timestamptz[]) as stale (connecti
 cross join lateral (
     select counts.*, round_trip.histogram as round_trip_histogram, total.histogram as total_histogram
     from (
-        select date_bin(interval '1 hour', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
+        select date_bin(interval '{width}', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
             sum(round_trip_sum)::int8 as round_trip_sum,
             sum(total_sum)::int8 as total_sum,
             sum(dns_sum)::int8 as dns_sum,
@@ -43,16 +43,16 @@ cross join lateral (
             sum(query_count)::int4 as query_count,
             min(query_min) as query_min,
             max(query_max) as query_max
-        from dashboard.check_rollups_5m
+        from dashboard.check_rollups_{finer}
         where connection_id = stale.connection_id and bucket >= stale.from_at and bucket < stale.to_at
         group by 1
     ) counts
     left join (
         select bucket, array_agg((place << 21) + least(times, 2097151)::integer order by place) as histogram
         from (
-                select date_bin(interval '1 hour', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
+                select date_bin(interval '{width}', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
                     entry >> 21 as place, sum(entry & 2097151) as times
-                from dashboard.check_rollups_5m, unnest(round_trip_histogram) as entry
+                from dashboard.check_rollups_{finer}, unnest(round_trip_histogram) as entry
                 where connection_id = stale.connection_id and bucket >= stale.from_at and bucket < stale.to_at
                 group by 1, 2
         ) counted
@@ -61,9 +61,9 @@ cross join lateral (
     left join (
         select bucket, array_agg((place << 21) + least(times, 2097151)::integer order by place) as histogram
         from (
-                select date_bin(interval '1 hour', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
+                select date_bin(interval '{width}', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
                     entry >> 21 as place, sum(entry & 2097151) as times
-                from dashboard.check_rollups_5m, unnest(total_histogram) as entry
+                from dashboard.check_rollups_{finer}, unnest(total_histogram) as entry
                 where connection_id = stale.connection_id and bucket >= stale.from_at and bucket < stale.to_at
                 group by 1, 2
         ) counted

@@ -1,12 +1,12 @@
 -- Anew, from the next finer rollup. $1 connections, $2 from and $3 to, in whole buckets that do not overlap.
-insert into dashboard.health_rollups_1d (
+insert into dashboard.health_rollups_{r} (
     connection_id, bucket,
     readings, failures, counts, sums, minima, maxima
 )
 select stale.connection_id, rolled.*
 from unnest($1::int8[], $2::timestamptz[], $3::timestamptz[]) as stale (connection_id, from_at, to_at)
 cross join lateral (
-    select date_bin(interval '1 day', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
+    select date_bin(interval '{width}', bucket, timestamptz '1970-01-01 00:00:00+00') as bucket,
         sum(readings)::int4,
         sum(failures)::int4,
         array[sum(counts[1])::int4, sum(counts[2])::int4, sum(counts[3])::int4, sum(counts[4])::int4,
@@ -23,7 +23,7 @@ cross join lateral (
         array[max(maxima[1]), max(maxima[2]), max(maxima[3]), max(maxima[4]), max(maxima[5]), max(maxima[6]),
             max(maxima[7]), max(maxima[8]), max(maxima[9]), max(maxima[10]), max(maxima[11]), max(maxima[12]),
             max(maxima[13]), max(maxima[14]), max(maxima[15]), max(maxima[16]), max(maxima[17]), max(maxima[18])]
-    from dashboard.health_rollups_1h
+    from dashboard.health_rollups_{finer}
     where connection_id = stale.connection_id and bucket >= stale.from_at and bucket < stale.to_at
     group by 1
 ) rolled
