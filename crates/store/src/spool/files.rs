@@ -200,28 +200,17 @@ impl Files {
             if let Some(oldest) = self.older.iter_mut().find(|folder| folder.rows() > 0)
                 && let Some(lost) = oldest.drop_oldest()
             {
-                self.lose(lost.last - lost.first + 1, lost.bytes);
+                let rows = lost.last - lost.first + 1;
+                self.shared.gone(rows, lost.bytes, true);
+                say_lost(rows);
                 continue;
             }
             let Some(lost) = self.own.as_mut().and_then(Folder::drop_oldest) else { return };
-            let (taken, in_memory_from) = {
-                let state = self.shared.state();
-                (state.taken_up_to.max(self.shared.recorded_up_to()), state.on_disk_up_to)
-            };
-            // What is recorded, under way or in memory is not lost with its file.
-            let rows = lost.last.min(in_memory_from) - taken.max(lost.first - 1);
+            let rows = self.shared.lost(lost.first, lost.last, lost.bytes);
             if rows > 0 {
-                self.lose(rows, lost.bytes);
+                say_lost(rows);
             }
         }
-    }
-
-    fn lose(&self, rows: i64, bytes: u64) {
-        self.shared.gone(rows, bytes, true);
-        tracing::error!(
-            rows,
-            "the spool is full: the oldest measurements that wait for the database were dropped"
-        );
     }
 
     fn forget(&mut self, recorded: i64) {
@@ -229,6 +218,13 @@ impl Files {
             own.forget_up_to(recorded);
         }
     }
+}
+
+fn say_lost(rows: i64) {
+    tracing::error!(
+        rows,
+        "the spool is full: the oldest measurements that wait for the database were dropped"
+    );
 }
 
 fn answer<T>(reply: oneshot::Sender<T>, value: T) {

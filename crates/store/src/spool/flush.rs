@@ -130,7 +130,9 @@ impl<S: Sink> Flusher<S> {
                 Some((after, up_to)) => {
                     let batch = self.read_files(writer, true, after, up_to).await?;
                     // None: dropped for want of room.
-                    self.shared.state().taken_up_to = batch.as_ref().map_or(up_to, |batch| batch.up_to);
+                    let (seqs, up_to) =
+                        batch.as_ref().map_or((&[][..], up_to), |batch| (&batch.seqs, batch.up_to));
+                    self.shared.take_read(seqs, up_to);
                     batch
                 }
             };

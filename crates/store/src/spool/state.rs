@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) on_disk_up_to: i64,
     /// Up to here the flusher has taken it.
     pub(super) taken_up_to: i64,
+    /// Up to here, what the flusher had not taken was counted as lost with its files.
+    lost_up_to: i64,
     /// The last number given.
     pub(super) last: i64,
     rows: i64,
@@ -106,11 +108,34 @@ impl Shared {
     /// So many wait no longer: they are recorded, or (`dropped`) lost.
     pub(super) fn gone(&self, rows: i64, bytes: u64, dropped: bool) {
         let mut state = self.state();
-        state.rows = (state.rows - rows).max(0);
-        state.bytes = if state.rows == 0 { 0 } else { state.bytes.saturating_sub(bytes) };
-        if dropped {
-            state.dropped += rows;
+        state.gone(rows, bytes, dropped);
+        self.waiting.send_replace(state.rows);
+    }
+
+    /// A file of ours with these numbers is gone. What is recorded, under way or in memory is not lost with it. Answers how
+    /// many are.
+    pub(super) fn lost(&self, first: i64, last: i64, bytes: u64) -> i64 {
+        let recorded = self.recorded_up_to();
+        let mut state = self.state();
+        let last = last.min(state.on_disk_up_to);
+        let rows = last - state.taken_up_to.max(recorded).max(first - 1);
+        if rows <= 0 {
+            return 0;
         }
+        state.lost_up_to = last;
+        state.gone(rows, bytes, true);
+        self.waiting.send_replace(state.rows);
+        rows
+    }
+
+    /// The flusher has read these from disk, and takes all up to a number. A file that went while it read had them counted as
+    /// lost: they are not.
+    pub(super) fn take_read(&self, seqs: &[i64], up_to: i64) {
+        let mut state = self.state();
+        let found = seqs.iter().filter(|seq| **seq <= state.lost_up_to).count() as i64;
+        state.dropped -= found;
+        state.rows += found;
+        state.taken_up_to = up_to;
         self.waiting.send_replace(state.rows);
     }
 
@@ -161,6 +186,14 @@ impl Drop for Urgent<'_> {
 }
 
 impl State {
+    fn gone(&mut self, rows: i64, bytes: u64, dropped: bool) {
+        self.rows = (self.rows - rows).max(0);
+        self.bytes = if self.rows == 0 { 0 } else { self.bytes.saturating_sub(bytes) };
+        if dropped {
+            self.dropped += rows;
+        }
+    }
+
     /// Lets go, from the oldest on, of what is on disk as well, until no more than `bytes` are held.
     fn evict(&mut self, bytes: u64) {
         while self.recent_bytes > bytes
